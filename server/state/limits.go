@@ -1,0 +1,22 @@
+package state
+
+// What Apply enforces is constant: the same on every replica and in every release that shares an entry format.
+const (
+	// EntryVersion is the format of a log entry. An entry of another version has no effect.
+	EntryVersion = 1
+
+	// SnapshotVersion is the format of a snapshot.
+	SnapshotVersion = 1
+
+	// CommandsMax bounds the commands of one entry: a header cannot announce more work than the entry has bytes for.
+	CommandsMax = 1 << 20
+
+	// snapshotChunkBytes is the size at which a chunk of a snapshot is closed: big enough that its header and checksum
+	// cost nothing, small enough that the writer needs little memory.
+	snapshotChunkBytes = 256 << 10
+
+	// snapshotChunkBytesMax is the largest chunk that is read: a chunk is closed after the value that crosses
+	// snapshotChunkBytes, and the largest value is a session with its recorded replies (session.WindowBytes and one
+	// more reply) or a node with its data.
+	snapshotChunkBytesMax = 16 << 20
+)

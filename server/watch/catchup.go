@@ -1,0 +1,120 @@
+package watch
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/coxswain-io/coxswain/wire"
+	"github.com/coxswain-io/coxswain/znode"
+)
+
+// Lookup gives the Stat of the node at path as it is now, or false when there is none.
+type Lookup func(path string) (znode.Stat, bool)
+
+// List is what a client was watching when it lost its connection.
+type List struct {
+	Data  []string // read with Get, or with Exists while the node was there
+	Exist []string // read with Exists while the node was absent
+	Child []string // read with Children
+}
+
+// CatchUp registers again what w was watching on an earlier connection, where since is the newest zxid that it had seen.
+// What has changed in between is delivered at once, in zxid order, and not registered (W-13). An event's zxid is that of
+// the change as far as the present state tells, and since+1 for a node that is gone, which says no more than that. It
+// returns [ErrTooMany] after as many as fit.
+func (t *Table[W]) CatchUp(w W, since znode.Zxid, list List, lookup Lookup, deliver func(W, wire.Event)) error {
+	var missed []wire.Event
+	add := func(kind wire.WatchKind, path string, e wire.Event, fired bool) error {
+		if fired {
+			missed = append(missed, e)
+			return nil
+		}
+		return t.Add(w, kind, path)
+	}
+	var err error
+	for _, path := range list.Data {
+		e, fired := missedData(since, path, lookup)
+		err = errors.Join(err, add(wire.WatchData, path, e, fired))
+	}
+	for _, path := range list.Exist {
+		e, fired := missedCreate(path, lookup)
+		err = errors.Join(err, add(wire.WatchData, path, e, fired))
+	}
+	for _, path := range list.Child {
+		e, fired := missedChildren(since, path, lookup)
+		err = errors.Join(err, add(wire.WatchChild, path, e, fired))
+	}
+	slices.SortStableFunc(missed, byZxid)
+	for _, e := range missed {
+		deliver(w, e)
+	}
+	if err != nil {
+		return ErrTooMany
+	}
+	return nil
+}
+
+// Resync does for every watcher of the table what CatchUp does for one, after the state has been replaced by a newer one
+// whose single changes were not seen (a snapshot was installed). before is the state as it was, with the newest zxid since:
+// it tells a watch on an absent node, which awaits its creation, from one on a node that was there.
+func (t *Table[W]) Resync(since znode.Zxid, before, now Lookup, deliver func(W, wire.Event)) {
+	type missed struct {
+		kind  wire.WatchKind
+		event wire.Event
+	}
+	var all []missed
+	for k := range t.watchers {
+		var e wire.Event
+		var fired bool
+		if k.kind == wire.WatchChild {
+			e, fired = missedChildren(since, k.path, now)
+		} else if _, was := before(k.path); was {
+			e, fired = missedData(since, k.path, now)
+		} else {
+			e, fired = missedCreate(k.path, now)
+		}
+		if fired {
+			all = append(all, missed{k.kind, e})
+		}
+	}
+	slices.SortFunc(all, func(a, b missed) int {
+		return cmp.Or(byZxid(a.event, b.event), strings.Compare(a.event.Path, b.event.Path), cmp.Compare(a.kind, b.kind))
+	})
+	for _, m := range all {
+		t.fire(m.kind, m.event, deliver)
+	}
+}
+
+func byZxid(a, b wire.Event) int { return cmp.Compare(a.Zxid, b.Zxid) }
+
+// missedCreate is what a watch on a node that was absent has missed.
+func missedCreate(path string, lookup Lookup) (wire.Event, bool) {
+	stat, ok := lookup(path)
+	return wire.Event{Zxid: stat.Czxid, Type: wire.EventCreated, Path: path}, ok
+}
+
+// missedData is what a watch on the data of a node that was there has missed since.
+func missedData(since znode.Zxid, path string, lookup Lookup) (wire.Event, bool) {
+	stat, ok := lookup(path)
+	switch {
+	case !ok:
+		return wire.Event{Zxid: since + 1, Type: wire.EventDeleted, Path: path}, true
+	case stat.Mzxid > since:
+		return wire.Event{Zxid: stat.Mzxid, Type: wire.EventDataChanged, Path: path}, true
+	}
+	return wire.Event{}, false
+}
+
+// missedChildren is what a watch on the children of a node that was there has missed since.
+func missedChildren(since znode.Zxid, path string, lookup Lookup) (wire.Event, bool) {
+	stat, ok := lookup(path)
+	switch {
+	case !ok:
+		return wire.Event{Zxid: since + 1, Type: wire.EventDeleted, Path: path}, true
+	case stat.Pzxid > since:
+		return wire.Event{Zxid: stat.Pzxid, Type: wire.EventChildrenChanged, Path: path}, true
+	}
+	return wire.Event{}, false
+}
