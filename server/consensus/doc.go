@@ -1,0 +1,64 @@
+// Package consensus keeps a log of commands that all replicas of a cluster apply in the same order, on top of Dragonboat,
+// and is the only package that knows Dragonboat. A command is bytes; what it means is the [Machine]'s business.
+//
+//	         Submit(cmd)                            Barrier(w)
+//	             │                                       │
+//	      proposal, and another                  one ReadIndex at a time
+//	      copy whenever the leader               for everybody who waits
+//	      changes or says no                             │
+//	             │                                       │
+//	  ┌──────────▼────────────── Dragonboat ─────────────▼──────────┐        raft port
+//	  │  Raft · log in tan, fsync before acknowledgement · snapshots │◀──▶ transport ◀──▶ other members
+//	  └──────────┬──────────────────────────────────────────────────┘     frames, TLS,      │
+//	             │ entries, in order, from one goroutine                  vetting        census
+//	          Machine.Apply ──▶ Submit returns                                     "have I run before?"
+//
+//	data directory, mode 0700
+//	  lock           held while a process runs on it
+//	  identity.json  format, cluster, replica, host name, raft address, first members
+//	  boot           number of starts
+//	  starting       only during a first start
+//	  raft/          Dragonboat's
+//
+// # What holds
+//
+//   - When Submit has returned nil, a quorum has the command on disk and this replica's machine has applied it.
+//   - A command may be applied several times: Submit proposes copies until one is applied. The machine must make that
+//     harmless (sequence rule). What Submit is not sure of, it never calls failed; it waits.
+//   - When a waiter's BarrierDone(nil) is called, this replica's machine holds all that was acknowledged to anybody
+//     before the waiter came: a read of it is linearizable. No clock is involved.
+//   - A replica never runs with a state that it cannot trust. [Open] refuses, with a [Refusal] that says what to do: a
+//     data directory of another cluster, replica, host name, address or format; one in use; one whose log, identity or
+//     snapshot is missing or damaged; an empty one for a replica that the other members know to have run before.
+//     Damage that shows later ends the process: [Config.Fatal], or a panic of Dragonboat.
+//   - The raft port reads no more than a frame may have, allocates only for what has come, and hands to Dragonboat only
+//     messages that a member may send; Dragonboat's own port does none of this. Without TLS it is not opened to other
+//     machines unless that is asked for by name. With TLS, 1.3 only, both sides show a certificate of the peers' CA, and
+//     the one that is dialled has the host of its address among its SANs.
+//
+// # Census
+//
+// A replica with an empty data directory that took part before has forgotten votes and entries it has promised to keep,
+// and could undo what was acknowledged. So a first start as one of several members asks every other one over the raft
+// port, and waits for all of them, before it promises anything. Members know from the machine's state and from whom they
+// have heard since they started. A replica must therefore be made known to the machine before it serves anybody. For:
+// needs nothing but the members themselves. Against: a cluster cannot be formed while one of its first members is down.
+//
+// # Choices
+//
+// tan with small buffers: it is the smaller store on disk, and 16 x 256 KiB of buffers keep the idle heap below 10 MiB.
+// Election after 20 to 40 ticks of 10 ms: faster ones fail under load on two cores. An entry carries its origin (replica,
+// boot, number) before the command, a few bytes, so that any copy releases its Submit; Dragonboat reports the fate of
+// one proposal only, and not that of one lost with a leader.
+//
+// # Concurrency
+//
+// All methods of [Log] may be called by any goroutine. Machine.Apply, Snapshot and Recover are called one at a time by
+// Dragonboat's goroutines; Snapshot.WriteTo and Booted concurrently with them. Close waits for every goroutine.
+//
+// # What it does not do
+//
+// It does not order Submits of several goroutines, batch commands, remember replies, or retry for ever on behalf of a
+// caller whose context has ended. It does not change the membership. It does not watch the disk: a full one makes
+// Dragonboat panic, so whoever serves clients must stop writing before. One Raft group only.
+package consensus

@@ -1,0 +1,155 @@
+package consensus
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/lni/dragonboat/v4/raftio"
+	"github.com/lni/dragonboat/v4/raftpb"
+)
+
+// link is an outgoing connection: one for messages per member, one for each snapshot that is sent. Dragonboat opens and
+// closes them; each is used by one goroutine.
+type link struct {
+	conn   net.Conn
+	target string
+	t      *transport
+	unhook func() bool // ends the watch on the context of whoever opened it
+	buf    []byte
+	once   sync.Once
+}
+
+// GetConnection implements ITransport.
+func (t *transport) GetConnection(ctx context.Context, target string) (raftio.IConnection, error) {
+	l, err := t.link(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		l.unhook()
+		l.conn.Close()
+		return nil, net.ErrClosed
+	}
+	t.links[target]++
+	// Nothing ever comes back on it but its end. To notice that at once, not at the next message, keeps a message
+	// from being written into a connection that nobody reads any more.
+	t.running.Go(func() {
+		var b [1]byte
+		l.conn.Read(b[:])
+		l.conn.Close()
+	})
+	return messageLink{l}, nil
+}
+
+// GetSnapshotConnection implements ITransport.
+func (t *transport) GetSnapshotConnection(ctx context.Context, target string) (raftio.ISnapshotConnection, error) {
+	l, err := t.link(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	return snapshotLink{l}, nil
+}
+
+// link connects. Dragonboat's ctx ends when it shuts down, before it waits for those who use connections: closing them
+// then keeps a peer that does not read from delaying it.
+func (t *transport) link(ctx context.Context, target string) (*link, error) {
+	conn, err := t.dial(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	unhook := context.AfterFunc(ctx, func() { conn.Close() })
+	return &link{conn: conn, target: target, t: t, unhook: unhook}, nil
+}
+
+// dial connects to target's raft port. It ends early when ctx or the transport does.
+func (t *transport) dial(ctx context.Context, target string) (net.Conn, error) {
+	if t.creds == nil && !t.insecure && !loopback(target) {
+		return nil, fmt.Errorf("no connection to %s: it is on another machine and the raft port has no TLS", target)
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	defer context.AfterFunc(t.context, cancel)()
+	dialer := net.Dialer{KeepAlive: 10 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", target)
+	if err != nil || t.creds == nil {
+		return conn, err
+	}
+	config, err := t.creds.clientConfig(target)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("TLS with %s: %w", target, err)
+	}
+	return secured, nil
+}
+
+// messageLink implements IConnection.
+type messageLink struct{ *link }
+
+// SendMessageBatch writes batch as one frame with one write. It is not retained.
+func (l messageLink) SendMessageBatch(batch raftpb.MessageBatch) error {
+	return l.send(frameMessages, batch.SizeUpperLimit(), &batch)
+}
+
+// Close closes the connection.
+func (l messageLink) Close() {
+	l.once.Do(func() {
+		l.unhook()
+		l.conn.Close()
+		l.t.mu.Lock()
+		defer l.t.mu.Unlock()
+		if l.t.links[l.target]--; l.t.links[l.target] == 0 {
+			delete(l.t.links, l.target)
+		}
+	})
+}
+
+// snapshotLink implements ISnapshotConnection.
+type snapshotLink struct{ *link }
+
+// SendChunk writes one piece of a snapshot. It is not retained.
+func (l snapshotLink) SendChunk(chunk raftpb.Chunk) error {
+	return l.send(frameChunk, chunk.Size(), &chunk)
+}
+
+// Close ends the sending side and waits until the peer has read all of it and closed, or drainTimeout. A connection that
+// were simply closed could lose the last piece.
+func (l snapshotLink) Close() {
+	l.once.Do(func() {
+		defer l.unhook()
+		defer l.conn.Close()
+		half, ok := l.conn.(interface{ CloseWrite() error })
+		if !ok || half.CloseWrite() != nil {
+			return
+		}
+		l.conn.SetReadDeadline(time.Now().Add(drainTimeout))
+		io.Copy(io.Discard, l.conn)
+	})
+}
+
+func (l *link) send(kind frameKind, payloadBytesMax int, m raftpb.Marshaler) error {
+	if payloadBytesMax > kind.bytesMax() {
+		return errors.New("message is larger than a frame can be")
+	}
+	if need := frameHeaderBytes + payloadBytesMax; cap(l.buf) < need || cap(l.buf) > keepBytes {
+		l.buf = make([]byte, max(need, 4<<10))
+	}
+	payload := raftpb.MustMarshalTo(m, l.buf[frameHeaderBytes:cap(l.buf)])
+	frame := l.buf[:frameHeaderBytes+len(payload)]
+	sealFrame(frame, kind)
+	l.conn.SetWriteDeadline(time.Now().Add(transferTime(len(frame))))
+	_, err := l.conn.Write(frame)
+	return err
+}

@@ -1,0 +1,8 @@
+//go:build !race
+
+package consensus
+
+import "time"
+
+// testTick is the default.
+const testTick = 10 * time.Millisecond
