@@ -1,0 +1,182 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/coxswain-io/coxswain/session"
+	"github.com/coxswain-io/coxswain/wire"
+	"github.com/coxswain-io/coxswain/znode"
+)
+
+// Names of the packages below for what the methods take and return.
+type (
+	// Stat is what the service knows about a node besides its data.
+	Stat = znode.Stat
+	// Zxid numbers the transactions of the service.
+	Zxid = znode.Zxid
+	// Kind is what a node is; [Stat] has it.
+	Kind = znode.Kind
+	// SessionID names a session; the stat of an ephemeral node has it as the owner.
+	SessionID = session.ID
+)
+
+// The kinds of nodes.
+const (
+	KindPersistent = znode.Persistent
+	KindEphemeral  = znode.Ephemeral
+	KindContainer  = znode.Container
+	KindTTL        = znode.TTL
+)
+
+// Config says to whom a client connects and how. The zero value is a client of a server on this machine.
+type Config struct {
+	// Servers are host:port addresses of servers of one cluster, tried in a random order. Names are resolved each time
+	// one is dialed. Default: 127.0.0.1:7181.
+	Servers []string
+
+	// SessionTimeout is how long the session outlives its last contact with the service. The service bounds it; see
+	// [SessionInfo]. Default: 10 s.
+	SessionTimeout time.Duration
+
+	// Name is what the client calls itself in the service's logs, at most 128 bytes. Default: the program's name.
+	Name string
+
+	// Level is how fresh reads are that do not say it themselves. Default: [Linearizable].
+	Level Level
+
+	// DialContext opens a connection to a server, for TLS, proxies and tests. It gets the address as it is in Servers,
+	// and must respect its context. Default: plain TCP.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// validate returns cfg with its defaults, or what is wrong with it.
+func (cfg Config) validate() (Config, error) {
+	if len(cfg.Servers) == 0 {
+		cfg.Servers = []string{serverDefault}
+	}
+	if cfg.SessionTimeout == 0 {
+		cfg.SessionTimeout = timeoutDefault
+	}
+	if cfg.SessionTimeout < time.Millisecond {
+		return cfg, fmt.Errorf("session timeout %v: give it at least a second", cfg.SessionTimeout)
+	}
+	if cfg.Name == "" {
+		cfg.Name = filepath.Base(os.Args[0])
+	}
+	if len(cfg.Name) > wire.NameBytesMax {
+		return cfg, fmt.Errorf("client name of %d bytes: the limit is %d", len(cfg.Name), wire.NameBytesMax)
+	}
+	if !cfg.Level.Valid() {
+		return cfg, fmt.Errorf("read level %d: there are Linearizable and Session", cfg.Level)
+	}
+	return cfg, nil
+}
+
+// Client is one session with the service, over one connection at a time. All methods may be called from any goroutine.
+type Client struct {
+	// immutable
+	cfg    Config
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the goroutines of the client have ended
+
+	// owned by the goroutine that runs the session
+	dialer *dialer
+
+	calls sync.Pool // of *call
+
+	mu sync.Mutex
+	// guarded by mu
+	status  status
+	session attached
+	queue   queue
+	watches watches
+	conn    *connection // nil unless Connected
+	lastXid wire.Xid
+}
+
+// Dial opens a session and returns when a server has confirmed it. It keeps trying, all servers in turn, until ctx ends;
+// the error then tells every address and why it failed. A session that was opened keeps itself up, also across servers, until
+// [Client.Close].
+func Dial(ctx context.Context, cfg Config) (*Client, error) {
+	cfg, err := cfg.validate()
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, cfg, newDialer(&cfg))
+}
+
+func dial(ctx context.Context, cfg Config, d *dialer) (*Client, error) {
+	running, cancel := context.WithCancel(context.Background())
+	c := &Client{cfg: cfg, watches: watches{}, cancel: cancel, done: make(chan struct{}), dialer: d}
+	c.status.changed = make(chan struct{})
+	c.session.init(cfg)
+	go c.run(running)
+	for {
+		switch state, changed := c.State(); state {
+		case Connected:
+			return c, nil
+		case Connecting:
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				last := c.Err()
+				c.stop()
+				return nil, &WaitError{Op: "dial", Cause: ctx.Err(), State: Connecting, Last: last}
+			}
+		case Suspended: // it was up, for a moment; the caller's first call will wait for it
+			return c, nil
+		default:
+			c.stop()
+			return nil, c.Err()
+		}
+	}
+}
+
+// Close ends the session and returns when the service has removed its ephemeral nodes. Calls that are under way are
+// answered first; new ones fail with [ErrClosed]. If ctx ends earlier, Close gives up and says so: the client is closed
+// anyhow, and the session ends when its timeout has passed. Closing a client twice, or one whose session has expired,
+// returns nil.
+func (c *Client) Close(ctx context.Context) error {
+	c.mu.Lock()
+	first := !c.status.closing
+	c.status.closing = true
+	c.mu.Unlock()
+	var err error
+	if first {
+		err = c.closeSession(ctx)
+	} else {
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+		}
+	}
+	c.stop()
+	return err
+}
+
+func (c *Client) closeSession(ctx context.Context) error {
+	cl := c.newCall(wire.CloseSession)
+	cl.encode(&wire.Request{Kind: wire.CloseSession})
+	err := c.do(ctx, cl, "close", "")
+	switch {
+	case err == nil, errors.Is(err, ErrSessionExpired), errors.Is(err, ErrClosed):
+		return nil
+	default:
+		return fmt.Errorf("the session was not closed; its ephemeral nodes stay for %v: %w", c.Session().Timeout, err)
+	}
+}
+
+// stop ends the client's goroutines, and what is still waiting, and waits for them.
+func (c *Client) stop() {
+	c.mu.Lock()
+	c.end(Closed, ErrClosed)
+	c.mu.Unlock()
+	<-c.done
+}

@@ -1,0 +1,238 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/coxswain-io/coxswain/session"
+	"github.com/coxswain-io/coxswain/wire"
+)
+
+// connection is one TCP connection on which the session is attached. Two goroutines serve it, a reader and a writer; a third,
+// the session's own, times the server's silence.
+type connection struct {
+	// immutable
+	nc      net.Conn
+	server  int    // index in the dialer's list
+	addr    string // as it was dialed
+	attempt session.Attempt
+	wake    chan struct{} // for the writer: there is something in out
+	rouse   chan struct{} // for the timer: it has slept because nothing was outstanding
+	done    chan struct{} // closed when the connection has ended
+
+	// owned by the reader
+	frames *wire.FrameReader
+
+	// guarded by Client.mu
+	out       []byte     // frames for the writer
+	pings     []wire.Xid // not answered yet, in the order of their sending
+	restoring int        // SetWatches requests that are not answered yet
+	resends   int        // in a row, without a write being answered
+	resent    wire.Xid   // replies up to this xid are not waited for any more
+	ended     error      // why the connection has ended
+	timing    timing
+}
+
+func newConnection(nc net.Conn, frames *wire.FrameReader) *connection {
+	return &connection{
+		nc: nc, frames: frames, wake: make(chan struct{}, 1), rouse: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+}
+
+// flush wakes the writer. The caller holds mu.
+func (conn *connection) flush() {
+	select {
+	case conn.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close ends the connection's goroutines. The caller holds mu.
+func (conn *connection) close() {
+	select {
+	case <-conn.done:
+	default:
+		close(conn.done)
+		_ = conn.nc.Close()
+	}
+}
+
+// serve works on a connection until it ends, and returns why.
+func (c *Client) serve(conn *connection) error {
+	var both sync.WaitGroup
+	both.Go(func() { c.drop(conn, c.receive(conn)) })
+	both.Go(func() { c.drop(conn, c.transmit(conn)) })
+	c.drop(conn, c.time(conn))
+	both.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return conn.ended
+}
+
+// drop ends a connection because of err. What is unanswered stays for the next one. Only the first call counts, and none
+// after the session's end.
+func (c *Client) drop(conn *connection, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	conn.close()
+	if c.conn != conn {
+		return
+	}
+	c.conn = nil
+	conn.ended = err
+	c.lose()
+	c.status.set(Suspended, fmt.Errorf("connection to %s lost: %w", conn.addr, err))
+}
+
+// transmit sends what is in the out buffer, all of it in one write. While one write is under way the next ones gather.
+func (c *Client) transmit(conn *connection) error {
+	var spare []byte
+	for {
+		select {
+		case <-conn.wake:
+		case <-conn.done:
+			return net.ErrClosed
+		}
+		c.mu.Lock()
+		full := conn.out
+		conn.out = spare[:0]
+		c.mu.Unlock()
+		if _, err := conn.nc.Write(full); err != nil {
+			return fmt.Errorf("sending: %w", err)
+		}
+		if spare = full; cap(spare) > bufferKeepMax {
+			spare = nil
+		}
+	}
+}
+
+// receive takes frames from the server until the connection or the session ends.
+func (c *Client) receive(conn *connection) error {
+	for {
+		body, err := conn.frames.Next()
+		if err != nil {
+			return fmt.Errorf("receiving: %w", err)
+		}
+		f, err := wire.DecodeServerFrame(body)
+		if unknown, ok := errors.AsType[*wire.UnknownKind](err); ok && unknown != nil {
+			continue // a kind of frame that a newer server sends to clients that know it
+		}
+		if err == nil {
+			err = c.received(conn, &f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// received handles one frame. An error ends the connection.
+func (c *Client) received(conn *connection, f *wire.ServerFrame) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != conn {
+		return net.ErrClosed
+	}
+	conn.timing.quietSince = time.Now()
+	switch f.Kind {
+	case wire.EventFrame:
+		c.session.saw(f.Zxid, conn.restoring == 0)
+		c.watches.fire(f.Event)
+		return nil
+	case wire.Goodbye:
+		return c.refusedBy(f.Code, f.Detail)
+	default:
+		return c.replied(conn, f)
+	}
+}
+
+// refusedBy handles a code that is about the whole session or server. The caller holds mu.
+func (c *Client) refusedBy(code Code, detail string) error {
+	err := &refusal{code, detail}
+	if code.EndsSession() {
+		c.end(Expired, err)
+	}
+	return err
+}
+
+// replied handles a reply. The caller holds mu.
+func (c *Client) replied(conn *connection, f *wire.ServerFrame) error {
+	if len(conn.pings) > 0 && conn.pings[0] == f.Xid {
+		conn.pings = conn.pings[1:]
+		if f.Code != wire.CodeOK {
+			return c.refusedBy(f.Code, c.detail(f))
+		}
+		c.counts(conn, f.Xid, f.Zxid)
+		return nil
+	}
+	cl := c.queue.head()
+	switch {
+	case f.Xid <= conn.resent: // to a sending that was repeated since
+		return nil
+	case cl == nil || cl.xid != f.Xid:
+		return fmt.Errorf("the server has answered request %d, which is not the next", f.Xid)
+	}
+	switch f.Code.Class() {
+	case wire.Elsewhere:
+		return c.refusedBy(f.Code, c.detail(f))
+	case wire.Resend:
+		return c.sendAgain(conn, cl, f)
+	case wire.Final:
+		if f.Code.EndsSession() {
+			return c.refusedBy(f.Code, c.detail(f))
+		}
+	}
+	if cl.seq != 0 {
+		conn.resends = 0
+	}
+	conn.timing.stuckSince = conn.timing.quietSince
+	if cl.kind == wire.SetWatches {
+		c.restored(cl, f)
+	}
+	c.counts(conn, cl.number, f.Zxid)
+	closed := cl.kind == wire.CloseSession && f.Code == wire.CodeOK
+	c.answered(cl, f) // from here on cl belongs to its caller
+	if closed {
+		c.end(Closed, ErrClosed)
+		return ErrClosed
+	}
+	return nil
+}
+
+// counts notes that the server has answered a request: it moves the belief in the session, and the highest zxid. The
+// caller holds mu.
+func (c *Client) counts(conn *connection, number wire.Xid, zxid Zxid) {
+	c.session.belief.Answered(conn.attempt, uint64(number))
+	c.session.saw(zxid, conn.restoring == 0)
+}
+
+// sendAgain sends everything from the head on again, because the server has not carried it out: a write before it was lost
+// on its way, or the replies that the service keeps were too many. The caller holds mu.
+func (c *Client) sendAgain(conn *connection, cl *call, f *wire.ServerFrame) error {
+	failure, err := wire.DecodeFailure(f.Result)
+	switch conn.resends++; {
+	case err != nil:
+		return err
+	case cl.seq == 0:
+		return fmt.Errorf("the server has answered %s to a %v", f.Code.Name(), cl.kind)
+	case f.Code == wire.CodeGap && failure.Actual < int64(c.session.acked):
+		return c.refusedBy(wire.CodeSessionExpired, lostWrites(session.Seq(failure.Actual), c.session.acked))
+	case conn.resends > resendsMax:
+		return fmt.Errorf("the server has refused write %d for the %dth time: %s", cl.seq, conn.resends, f.Code.Error())
+	}
+	conn.resent = c.lastXid
+	c.sendAll(false)
+	return nil
+}
+
+// detail returns the explanation in a failed reply.
+func (c *Client) detail(f *wire.ServerFrame) string {
+	failure, err := wire.DecodeFailure(f.Result)
+	if err != nil {
+		return ""
+	}
+	return failure.Detail
+}

@@ -1,0 +1,188 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/coxswain-io/coxswain/wire"
+	"github.com/coxswain-io/coxswain/znode"
+)
+
+// Code is the reason for which the service refused a request; [Error] has it.
+type Code = wire.Code
+
+// What errors.Is finds in the errors of this package. Those of the service are codes; [Error] tells the path and more.
+var (
+	ErrNoNode                  error = wire.CodeNoNode
+	ErrNodeExists              error = wire.CodeNodeExists
+	ErrBadVersion              error = wire.CodeBadVersion
+	ErrNotEmpty                error = wire.CodeNotEmpty
+	ErrNoChildrenForEphemerals error = wire.CodeNoChildrenForEphemerals
+	ErrBadArguments            error = wire.CodeBadArguments
+	ErrInvalidACL              error = wire.CodeInvalidACL
+	ErrUnimplemented           error = wire.CodeUnimplemented
+	ErrTooLarge                error = wire.CodeTooLarge
+	ErrTooMany                 error = wire.CodeTooMany
+	ErrNoSpace                 error = wire.CodeNoSpace
+	ErrSessionExpired          error = wire.CodeSessionExpired
+
+	// ErrClosed is the end of a client, or of a watch, that was closed by its user.
+	ErrClosed = errors.New("client closed")
+)
+
+// Error is a request that was refused, by the service or before it was sent, or one whose session has ended.
+type Error struct {
+	Code     Code
+	Op       string // what was called: "create", "get"
+	Path     string // what is at fault: for a create with NoNode the missing parent
+	Index    int    // which operation of a multi, from 0
+	Actual   int64  // BadVersion: the version that the node has
+	Expected int64  // BadVersion: the version that was asked for
+	Detail   string // one clause: which rule or limit, and what to do; may be empty
+
+	asked   string // the path that was asked for
+	multi   bool
+	unknown bool // the request was a write and may have been carried out
+	closed  bool // the session ended because its user closed the client
+}
+
+// Error returns one line: "no node: /x", "bad version: /x has version 5, expected 3".
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.multi {
+		fmt.Fprintf(&b, "operation %d: ", e.Index)
+	}
+	if e.closed {
+		b.WriteString(ErrClosed.Error())
+	} else {
+		b.WriteString(e.Code.Error())
+	}
+	b.WriteString(": ")
+	switch {
+	case e.Code == wire.CodeBadVersion:
+		fmt.Fprintf(&b, "%s has version %d, expected %d", e.Path, e.Actual, e.Expected)
+	case e.Code == wire.CodeNoNode && e.Op == "create" && e.Path != e.asked:
+		fmt.Fprintf(&b, "%s (parent of %s; parents are not made automatically)", e.Path, e.asked)
+	default:
+		b.WriteString(e.subject())
+		if e.Detail != "" {
+			b.WriteString(" (" + e.Detail + ")")
+		}
+	}
+	return b.String()
+}
+
+// subject is what the text is about: the path, or the call if it has none.
+func (e *Error) subject() string {
+	switch {
+	case e.Code == wire.CodeSessionExpired && e.Path != "":
+		return e.Op + " " + e.Path
+	case e.Path != "":
+		return e.Path
+	default:
+		return e.Op
+	}
+}
+
+// Is reports whether target is e's code, so that errors.Is(err, ErrNoNode) works.
+func (e *Error) Is(target error) bool {
+	return target == error(e.Code) || e.closed && target == ErrClosed
+}
+
+// WaitError is a call that its context ended before the service had answered.
+type WaitError struct {
+	Op    string
+	Path  string
+	Cause error // the context's
+	State State // of the session at that time
+	Last  error // why the newest attempt to reach a server failed; nil while connected
+
+	queued bool // a write that had its number: it will still be sent
+}
+
+// Error returns one line with the state of the session and why no server was reached.
+func (e *WaitError) Error() string {
+	text := strings.TrimSuffix(e.Op+" "+e.Path, " ") + ": " + e.Cause.Error() + " (session " + e.State.String()
+	if e.Last != nil {
+		text += ": " + e.Last.Error()
+	}
+	return text + ")"
+}
+
+// Unwrap returns the context's error and the failure to reach a server.
+func (e *WaitError) Unwrap() []error {
+	if e.Last == nil {
+		return []error{e.Cause}
+	}
+	return []error{e.Cause, e.Last}
+}
+
+// Retryable reports whether the same call may succeed if it is made again, although nothing about it changes, and without
+// the danger of doing it twice: the service was short of something, or a read (or a write that was never numbered) was not
+// answered in time.
+func Retryable(err error) bool {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code.Retryable() && !e.unknown
+	}
+	if e, ok := errors.AsType[*WaitError](err); ok {
+		return !e.queued
+	}
+	return false
+}
+
+// NotApplied reports whether the call that failed with err has definitely had no effect, and will have none.
+func NotApplied(err error) bool {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return !e.unknown
+	}
+	if e, ok := errors.AsType[*WaitError](err); ok {
+		return !e.queued
+	}
+	return errors.Is(err, ErrClosed)
+}
+
+// Unknown reports whether nobody can tell whether the write that failed with err was carried out: it was sent, and its
+// session ended before the answer came. A call that merely stopped waiting (its context ended) is not unknown: while the
+// session lives the write will be carried out, and what the node shows later tells.
+func Unknown(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.unknown
+}
+
+// serviceError is a refusal by the service on its way to the method that knows the rest of the story.
+type serviceError struct {
+	code    Code
+	failure wire.Failure
+}
+
+func (e *serviceError) Error() string { return e.code.Error() }
+
+// of returns the refusal as the error of a call, for the path that it asked for and the version that it expected.
+func (e *serviceError) of(op, path string, guard znode.Guard) *Error {
+	f := e.failure
+	err := &Error{Code: e.code, Op: op, Path: f.Path, Index: f.Index, Actual: f.Actual, Detail: f.Detail, asked: path}
+	if err.Path == "" {
+		err.Path = path
+	}
+	err.Path = printable(err.Path)
+	err.Expected, _ = guard.Version()
+	err.unknown = e.code == wire.CodeForgotten
+	return err
+}
+
+// invalid turns an error of the tree's own rules, found before anything was sent, into an error of the same form as the
+// service would give.
+func invalid(op string, z *znode.Error) *Error {
+	return &Error{Code: Code(z.Code), Op: op, Path: printable(z.Path), Index: z.Index, Detail: z.Detail, asked: z.Path}
+}
+
+// printable quotes a path that could do harm to a terminal.
+func printable(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {
+		return strconv.Quote(path)
+	}
+	return path
+}

@@ -1,0 +1,343 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/coxswain-io/coxswain/session"
+	"github.com/coxswain-io/coxswain/wire"
+)
+
+// call is one request on its way through the client. A caller makes it and waits for done; everything between belongs to
+// whoever holds the client's mutex.
+type call struct {
+	// set by the caller
+	kind  wire.Kind
+	body  []byte // encoded; holds a copy of all that the caller gave
+	arms  watchKey
+	watch *Watch // to put into the table when the read has succeeded
+
+	restores []watchKey // SetWatches: what it sets again
+
+	// guarded by Client.mu
+	seq       session.Seq // 0: not a write, or not numbered yet
+	xid       wire.Xid    // of the newest sending
+	number    wire.Xid    // of the first sending on this connection; the belief counts from it
+	place     place
+	sent      bool // at least once
+	abandoned bool // nobody waits any more
+
+	// written before done is signalled
+	ended  *ending // instead of a reply
+	code   Code
+	zxid   Zxid
+	result []byte
+
+	done chan struct{} // one signal, when the call is finished
+}
+
+// place is where a call is.
+type place uint8
+
+const (
+	outside  place = iota // not in the queue yet, or finished
+	waiting               // for room
+	inFlight              // in the queue of unanswered calls
+)
+
+// newCall returns a call of the client's own pool: one for all clients would carry channels between synctest bubbles.
+func (c *Client) newCall(kind wire.Kind) *call {
+	cl, ok := c.calls.Get().(*call)
+	if !ok {
+		cl = &call{done: make(chan struct{}, 1)}
+	}
+	*cl = call{kind: kind, body: cl.body[:0], result: cl.result[:0], done: cl.done}
+	return cl
+}
+
+// recycle gives a finished call back; its caller must not use it, or its result, any more.
+func (c *Client) recycle(cl *call) {
+	if cap(cl.body)+cap(cl.result) <= bufferKeepMax {
+		c.calls.Put(cl)
+	}
+}
+
+func (cl *call) encode(r *wire.Request) { cl.body = wire.AppendRequestBody(cl.body[:0], r) }
+
+// ofConnection reports whether the call means something only on the connection on which it was sent.
+func (cl *call) ofConnection() bool { return cl.kind == wire.SetWatches || cl.kind == wire.RemoveWatch }
+
+// size is what the call counts for in queueBytesMax.
+func (cl *call) size() int { return len(cl.body) + wire.RequestHeadMax }
+
+// queue holds the calls of a session: those in flight, in the order of their sending, which is the order of their replies;
+// and those that wait for room, in the order in which they came.
+type queue struct {
+	inFlight []*call
+	waiting  []*call
+	bytes    int         // of the calls in flight
+	lastSeq  session.Seq // number of the newest write
+}
+
+// prepend puts calls in front of those in flight.
+func (q *queue) prepend(calls []*call) {
+	for _, cl := range calls {
+		cl.place = inFlight
+		q.bytes += cl.size()
+	}
+	q.inFlight = slices.Concat(calls, q.inFlight)
+}
+
+// room reports whether cl may join the calls in flight: writes within the window, everything within bytes and number.
+func (q *queue) room(cl *call, a *attached) bool {
+	if cl.kind.Write() && uint64(q.lastSeq-a.acked) >= uint64(a.limits.Window) {
+		return false
+	}
+	return len(q.inFlight) == 0 || len(q.inFlight) < queueCallsMax && q.bytes+cl.size() <= queueBytesMax
+}
+
+// push puts cl behind the calls in flight, and numbers it if it is a write: from here on it cannot be taken back.
+func (q *queue) push(cl *call) {
+	if cl.kind.Write() {
+		q.lastSeq++
+		cl.seq = q.lastSeq
+	}
+	cl.place = inFlight
+	q.bytes += cl.size()
+	q.inFlight = append(q.inFlight, cl)
+}
+
+func (q *queue) head() *call {
+	if len(q.inFlight) == 0 {
+		return nil
+	}
+	return q.inFlight[0]
+}
+
+// pop removes the head.
+func (q *queue) pop() {
+	cl := q.inFlight[0]
+	q.inFlight[0] = nil
+	q.inFlight = q.inFlight[1:]
+	q.bytes -= cl.size()
+	cl.place = outside
+}
+
+// remove takes out the calls in flight for which drop says so; their callers are not told.
+func (q *queue) remove(drop func(*call) bool) {
+	q.inFlight = slices.DeleteFunc(q.inFlight, func(cl *call) bool {
+		if !drop(cl) {
+			return false
+		}
+		q.bytes -= cl.size()
+		cl.place = outside
+		return true
+	})
+}
+
+// do sends a call and waits for its end. The error is of ctx ([*WaitError]), of the session ([*Error], [ErrClosed]), or
+// what the service answered; with nil cl holds a successful reply. After an error cl must not be used any more.
+func (c *Client) do(ctx context.Context, cl *call, op, path string) error {
+	if err := c.submit(ctx, cl, op, path); err != nil {
+		return err
+	}
+	select {
+	case <-cl.done:
+	case <-ctx.Done():
+		if err := c.abandon(ctx, cl, op, path); err != nil {
+			return err
+		}
+	}
+	if cl.ended != nil {
+		return cl.ended.of(op, path)
+	}
+	if cl.code == wire.CodeOK {
+		return nil
+	}
+	f, err := wire.DecodeFailure(cl.result)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", op, path, err)
+	}
+	return &serviceError{cl.code, f}
+}
+
+// submit puts cl in flight, or in the line for room.
+func (c *Client) submit(ctx context.Context, cl *call, op, path string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.status.state == Expired:
+		return (&ending{state: Expired, detail: detailOf(c.status.err)}).of(op, path)
+	case c.status.state == Closed, c.status.closing && cl.kind != wire.CloseSession:
+		return ErrClosed
+	case int64(cl.size()) > c.session.limits.FrameBytes:
+		return &Error{Code: wire.CodeTooLarge, Op: op, Path: path, asked: path,
+			Detail: fmt.Sprintf("the request has %d bytes, the limit is %d", cl.size(), c.session.limits.FrameBytes)}
+	case ctx.Err() != nil:
+		return c.waitError(ctx, op, path, false)
+	case len(c.queue.waiting) > 0 || !c.queue.room(cl, &c.session):
+		cl.place = waiting
+		c.queue.waiting = append(c.queue.waiting, cl)
+	default:
+		c.launch(cl)
+	}
+	return nil
+}
+
+// launch puts cl in flight and, if there is a connection, sends it. The caller holds mu.
+func (c *Client) launch(cl *call) {
+	if cl.arms.kind != 0 {
+		c.watches.arming(cl.arms)
+	}
+	if c.conn != nil {
+		c.conn.expect(len(c.queue.inFlight) > 0)
+	}
+	c.queue.push(cl)
+	if c.conn != nil {
+		c.send(cl, true)
+	}
+}
+
+// send writes cl into the connection's buffer; first tells that it was not sent on this connection before. The caller
+// holds mu.
+func (c *Client) send(cl *call, first bool) {
+	cl.xid, cl.sent = c.nextXid(), true
+	if first {
+		cl.number = cl.xid
+	}
+	c.conn.out = wire.AppendEncodedRequest(c.conn.out, cl.kind, cl.xid, cl.seq, c.session.acked, cl.body)
+	c.conn.flush()
+}
+
+// nextXid numbers a request that is sent now. The caller holds mu.
+func (c *Client) nextXid() wire.Xid {
+	now := time.Now()
+	c.conn.timing.sentAt = now
+	c.lastXid++
+	c.session.belief.Sent(uint64(c.lastXid), c.session.clock.now(now))
+	return c.lastXid
+}
+
+// sendAll sends everything in flight, in order, with new xids: on a new connection (first), or because the server has not
+// carried out the head. The caller holds mu.
+func (c *Client) sendAll(first bool) {
+	for _, cl := range c.queue.inFlight {
+		c.send(cl, first)
+	}
+}
+
+// abandon gives up waiting for cl. It returns nil if the reply has come after all.
+func (c *Client) abandon(ctx context.Context, cl *call, op, path string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := c.waitError(ctx, op, path, cl.seq != 0)
+	switch cl.place {
+	case outside:
+		<-cl.done // it has been signalled
+		return nil
+	case waiting:
+		c.queue.waiting = slices.DeleteFunc(c.queue.waiting, func(w *call) bool { return w == cl })
+		c.admit() // what stood behind it may have room
+	case inFlight:
+		// A write has its number: it stays and will be sent. So does a read that was sent, for the order of replies.
+		cl.abandoned, cl.watch = true, nil
+		if cl.seq == 0 && (c.conn == nil || !cl.sent) {
+			c.queue.remove(func(r *call) bool { return r == cl })
+			c.disarm(cl)
+			c.admit()
+		}
+	}
+	return err
+}
+
+// waitError is the error of a call that waits no longer. The caller holds mu.
+func (c *Client) waitError(ctx context.Context, op, path string, queued bool) error {
+	return &WaitError{Op: op, Path: path, Cause: context.Cause(ctx), State: c.status.state, Last: c.status.err, queued: queued}
+}
+
+// admit puts calls in flight that wait for room, as many as there is room for. The caller holds mu.
+func (c *Client) admit() {
+	n := 0
+	for n < len(c.queue.waiting) && c.queue.room(c.queue.waiting[n], &c.session) {
+		c.launch(c.queue.waiting[n])
+		n++
+	}
+	if n > 0 {
+		c.queue.waiting = slices.Delete(c.queue.waiting, 0, n)
+	}
+}
+
+// answered finishes the head of the queue with a reply. The caller holds mu.
+func (c *Client) answered(cl *call, f *wire.ServerFrame) {
+	c.queue.pop()
+	if cl.seq != 0 {
+		c.session.acked = cl.seq
+	}
+	cl.code, cl.zxid = f.Code, f.Zxid
+	c.armed(cl, f.Code)
+	if !cl.abandoned {
+		cl.result = append(cl.result, f.Result...)
+		cl.done <- struct{}{}
+	}
+	c.admit()
+}
+
+// detailOf returns the explanation of a server's refusal.
+func detailOf(err error) string {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r.detail
+	}
+	return ""
+}
+
+// lose takes out of the queue what means nothing without the connection that has ended. The caller holds mu.
+func (c *Client) lose() {
+	c.queue.remove(func(cl *call) bool {
+		switch {
+		case cl.ofConnection():
+			return true
+		case cl.abandoned && cl.seq == 0:
+			c.disarm(cl)
+			return true
+		}
+		return false
+	})
+	c.admit()
+}
+
+// ending is why a call ends without a reply: its session has ended.
+type ending struct {
+	state   State // Expired or Closed
+	detail  string
+	unknown bool // the call is a write and may have been carried out
+}
+
+// of returns the ending as the error of one call.
+func (e *ending) of(op, path string) error {
+	if e.state == Closed && !e.unknown {
+		return ErrClosed
+	}
+	err := &Error{
+		Code: wire.CodeSessionExpired, Op: op, Path: path, Detail: e.detail,
+		asked: path, unknown: e.unknown, closed: e.state == Closed,
+	}
+	if e.unknown {
+		err.Detail = "the write was sent and not answered; whether it was carried out is unknown"
+	}
+	return err
+}
+
+// failAll ends every call because the session has ended, in the state and with the explanation given. The caller holds mu.
+func (c *Client) failAll(state State, detail string) {
+	for _, cl := range slices.Concat(c.queue.inFlight, c.queue.waiting) {
+		cl.place = outside
+		if !cl.abandoned {
+			cl.ended = &ending{state, detail, cl.seq != 0 && cl.sent}
+			cl.done <- struct{}{}
+		}
+	}
+	c.queue = queue{lastSeq: c.queue.lastSeq}
+}
