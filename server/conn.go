@@ -1,0 +1,162 @@
+package server
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"github.com/coxswain-io/coxswain/session"
+	"github.com/coxswain-io/coxswain/wire"
+)
+
+// conn is one client connection, which carries one session. Its reader goroutine decodes requests and answers what it
+// can at once; everything that must wait stands in queue, in the order of arrival. All that goes to the client, replies
+// and events, passes out and is sent by the writer goroutine, as much as there is in one write.
+type conn struct {
+	srv    *Server
+	socket net.Conn
+
+	// Owned by the reader goroutine.
+	frames  *wire.FrameReader
+	request *wire.Request
+	hello   wire.Hello
+	helloAt session.Mono
+
+	welcomed chan struct{} // closed when the answer to the Hello is in out
+	wake     chan struct{} // capacity 1: out has something, or closing is set
+	written  chan struct{} // closed when the writer has ended
+
+	mu      sync.Mutex
+	room    sync.Cond // on mu: out was taken, or queue became shorter
+	id      session.ID
+	attempt session.Attempt
+	out     []byte
+	queue   queue
+	barrier barrierState
+	stalled bool // answers to queued reads wait for out to be taken
+	refused bool // nothing more is answered or delivered, whatever arrives
+	closing bool // the writer closes the socket when out is sent
+	welcome bool // the Hello was answered
+}
+
+func newConn(s *Server, socket net.Conn) *conn {
+	c := &conn{
+		srv: s, socket: socket, request: new(wire.Request),
+		frames:   wire.NewFrameReader(socket, wire.HelloFrameMax),
+		welcomed: make(chan struct{}), wake: make(chan struct{}, 1), written: make(chan struct{}),
+	}
+	c.room.L = &c.mu
+	return c
+}
+
+// run serves the connection until it ends. It returns when both goroutines are done and nothing of c is left in the server.
+func (c *conn) run() {
+	go c.write()
+	if c.shake() {
+		c.read()
+	}
+	c.mu.Lock()
+	c.refused, c.closing = true, true
+	c.queue.clear()
+	c.room.Broadcast()
+	c.mu.Unlock()
+	c.signal()
+	<-c.written
+	c.srv.forget(c)
+}
+
+// write is the writer goroutine.
+func (c *conn) write() {
+	defer close(c.written)
+	defer c.socket.Close()
+	var spare []byte
+	for range c.wake {
+		c.mu.Lock()
+		sending := c.out
+		c.out = spare[:0]
+		closing := c.closing
+		stalled := c.stalled
+		c.room.Broadcast()
+		c.mu.Unlock()
+		if len(sending) > 0 {
+			_ = c.socket.SetWriteDeadline(time.Now().Add(writeTimeout)) // fails only on a closed socket, as Write then does
+			if _, err := c.socket.Write(sending); err != nil {
+				c.mu.Lock()
+				c.refused, c.closing = true, true
+				c.mu.Unlock()
+				return // closing the socket ends the reader
+			}
+		}
+		if cap(sending) > outKeepBytes {
+			sending = nil
+		}
+		spare = sending
+		if closing {
+			return
+		}
+		if stalled {
+			c.srv.resume(c)
+		}
+	}
+}
+
+// signal wakes the writer. It may be called with or without locks.
+func (c *conn) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// goodbye tells the client why the connection ends, and ends it: nothing is answered after it. The caller signals.
+func (c *conn) goodbye(code wire.Code, detail string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.goodbyeLocked(code, detail)
+}
+
+func (c *conn) goodbyeLocked(code wire.Code, detail string) {
+	if c.refused {
+		return
+	}
+	c.refused, c.closing = true, true
+	if c.welcome {
+		c.out = wire.AppendGoodbye(c.out, code, detail)
+	} else {
+		c.out = wire.AppendWelcome(c.out, &wire.Welcome{Code: code, Version: wire.ProtocolVersion, Server: c.srv.me, Detail: detail})
+		c.welcome = true
+	}
+	c.queue.clear()
+	c.room.Broadcast()
+}
+
+// end is goodbye and signal, for callers that hold no lock.
+func (c *conn) end(code wire.Code, detail string) {
+	c.goodbye(code, detail)
+	c.signal()
+}
+
+// event puts an event into out. It must be called under the lock that makes the change visible.
+func (c *conn) event(e wire.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refused {
+		return
+	}
+	c.out = wire.AppendEvent(c.out, e)
+	c.boundOut()
+}
+
+// boundOut closes a connection whose client does not read what it is sent.
+func (c *conn) boundOut() {
+	if len(c.out) > outMaxBytes {
+		c.goodbyeLocked(wire.CodeSlowConsumer, "too much is waiting to be read on this connection")
+	}
+}
+
+// session returns the session that the connection carries; zero before the handshake is done.
+func (c *conn) session() (session.ID, session.Attempt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.id, c.attempt
+}

@@ -1,0 +1,50 @@
+package server
+
+import "time"
+
+// Limits of one server. What they refuse is refused before anything is proposed; what replicas enforce together is
+// constant and stands in the limits of znode, session and server/state.
+const (
+	// batchBytesMax closes the open batch: requests that come while it is full wait in their connections. It bounds the
+	// size of a log entry to itself plus one request, far below what the consensus library carries.
+	batchBytesMax = 1 << 20
+
+	// batchKeepBytes is how much memory an empty batch keeps for the next one.
+	batchKeepBytes = 2 << 20
+
+	// pendingMax bounds the unanswered requests of one connection; past it the server stops reading from the connection.
+	// Above session.Window, so that a client which uses its whole window of writes can still read.
+	pendingMax = 4096
+
+	// outHighBytes is where a connection stops being given answers to queued reads, and is not read from, until its
+	// client has taken what is there.
+	outHighBytes = 1 << 20
+
+	// outMaxBytes is where a connection whose client does not read is closed with a reason: events and replies to writes
+	// cannot wait, because the log does not.
+	outMaxBytes = 64 << 20
+
+	// outKeepBytes is how much of its two output buffers an idle connection keeps.
+	outKeepBytes = 16 << 10
+
+	// connectionsMaxDefault bounds open connections; each costs about 30 kB when idle.
+	connectionsMaxDefault = 20_000
+
+	// diskWatermarkDefault is the free space of the data directory below which the cluster refuses writes that need room.
+	// Eight times the log segment that Dragonboat preallocates (64 MiB), because without it the process would die.
+	diskWatermarkDefault = 512 << 20
+)
+
+// Times of one server.
+const (
+	helloTimeout   = 5 * time.Second         // from accept to the whole Hello
+	attachTimeout  = 1500 * time.Millisecond // from Hello to the log's answer, several elections long; then the client is told to try another server
+	writeTimeout   = 10 * time.Second        // one write to a socket; then the client is taken for dead
+	pulseEvery     = 100 * time.Millisecond  // lease, expiry, clock
+	advanceEvery   = 500 * time.Millisecond  // step of the cluster clock, by the leader
+	reapEvery      = time.Second             // look for containers and TTL nodes that are due, by the leader
+	diskEvery      = time.Second             // look at the free space
+	reapMax        = 500                     // nodes reaped per look
+	acceptPauseMax = time.Second             // after a failed accept (no descriptors left), doubling from 5 ms
+	drainTimeout   = 5 * time.Second         // for clients to take their goodbye
+)

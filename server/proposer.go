@@ -1,0 +1,124 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/coxswain-io/coxswain/server/state"
+)
+
+// waiter is what a command's proposer wants to know of its outcome. A command that nobody waits for has a zero waiter.
+type waiter struct {
+	conn  *conn
+	hello bool // an Open or Attach; otherwise a Write
+}
+
+// batch is commands on their way into one log entry, with a waiter for each.
+type batch struct {
+	commands state.Batch
+	waiters  []waiter
+}
+
+// proposer packs everything that queues up while one entry is on its way into the next one. One entry in flight per
+// server: the simplest way to first-in-first-out, and the fewest messages and fsyncs for a given load.
+type proposer struct {
+	mu     sync.Mutex
+	room   sync.Cond // on mu: the open batch was taken
+	open   *batch
+	closed bool
+	wake   chan struct{} // capacity 1: the open batch is not empty
+
+	// The entry in flight. Set by run before it is submitted, read by apply; guarded by flight.
+	flight   sync.Mutex
+	inFlight *batch
+	number   uint64
+	answered uint64 // number of the newest entry whose waiters have been answered
+}
+
+func (p *proposer) init() {
+	p.room.L = &p.mu
+	p.open = &batch{}
+	p.wake = make(chan struct{}, 1)
+}
+
+// add puts commands into the open batch; fill is called with it, under the proposer's lock. It waits while the batch is
+// full, unless the caller must not (the pulse, whose few commands may exceed it). It reports false when the server closes.
+func (p *proposer) add(mayWait bool, fill func(b *batch)) bool {
+	p.mu.Lock()
+	for mayWait && !p.closed && p.open.commands.Bytes() >= batchBytesMax {
+		p.room.Wait()
+	}
+	if p.closed {
+		p.mu.Unlock()
+		return false
+	}
+	fill(p.open)
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// close makes add and run return. It does not wait.
+func (p *proposer) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.room.Broadcast()
+	p.mu.Unlock()
+}
+
+// run proposes batch after batch until ctx ends. submit blocks until the entry has been applied here.
+func (p *proposer) run(ctx context.Context, header state.Header, submit func(context.Context, []byte) error) {
+	spare := &batch{}
+	var entry []byte
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake:
+		}
+		p.mu.Lock()
+		full := p.open
+		p.open = spare
+		p.room.Broadcast()
+		p.mu.Unlock()
+		if full.commands.Len() == 0 {
+			spare = full
+			continue
+		}
+		p.flight.Lock()
+		p.number++
+		p.inFlight = full
+		header.Number = p.number
+		p.flight.Unlock()
+		header.TimeMS = time.Now().UnixMilli()
+		entry = full.commands.Entry(entry[:0], header)
+		if err := submit(ctx, entry); err != nil {
+			return // ctx has ended or the log is closed
+		}
+		p.flight.Lock()
+		p.inFlight = nil
+		p.flight.Unlock()
+		full.commands.Reset(batchKeepBytes)
+		clear(full.waiters)
+		full.waiters = full.waiters[:0]
+		spare = full
+		if cap(entry) > batchKeepBytes {
+			entry = nil
+		}
+	}
+}
+
+// claim returns the waiters of entry number of this server and boot, the first time that a copy of it is applied.
+func (p *proposer) claim(number uint64) []waiter {
+	p.flight.Lock()
+	defer p.flight.Unlock()
+	if p.inFlight == nil || number != p.number || number == p.answered {
+		return nil
+	}
+	p.answered = number
+	return p.inFlight.waiters
+}

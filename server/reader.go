@@ -1,0 +1,217 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/coxswain-io/coxswain/server/state"
+	"github.com/coxswain-io/coxswain/wire"
+	"github.com/coxswain-io/coxswain/znode"
+)
+
+// requests is where queued reads keep their decoded request until they are answered.
+var requests = sync.Pool{New: func() any { return new(wire.Request) }}
+
+// read is the reader goroutine's loop: one request after the other, until the connection or the session ends.
+func (c *conn) read() {
+	heard := false // the session was heard since the last time that reading could block
+	for {
+		if !c.frames.Complete() {
+			c.arm()
+			heard = false
+		}
+		body, err := c.frames.Next()
+		var tooLarge *wire.FrameTooLarge
+		if err != nil && !errors.As(err, &tooLarge) {
+			return
+		}
+		if !heard {
+			// Everything that is complete in the buffer was sent before now, so hearing it once, now, is never too early
+			// for the client's belief and saves a clock reading per request.
+			if !c.srv.hear(c) {
+				return
+			}
+			heard = true
+		}
+		if tooLarge != nil {
+			if !c.tooLarge(tooLarge) {
+				return
+			}
+			continue
+		}
+		if !c.serve(body) {
+			return
+		}
+	}
+}
+
+// tooLarge answers a frame over the limit, which was skipped and not stored. The connection stays; a numbered write uses
+// up its number, so that the writes behind it are not held back.
+func (c *conn) tooLarge(f *wire.FrameTooLarge) bool {
+	kind, xid, seq, ack, ok := wire.PeekHeader(f.Head)
+	detail := fmt.Sprintf("the request has %d bytes, the limit is %d", f.Length, wire.FrameMax)
+	if !ok {
+		c.end(wire.CodeMarshalling, detail)
+		return false
+	}
+	if seq == 0 {
+		return c.refuse(xid, wire.CodeTooLarge, detail)
+	}
+	header := wire.AppendArray(nil, 4)
+	for _, field := range []uint64{uint64(kind), uint64(xid), uint64(seq), uint64(ack)} {
+		header = wire.AppendUint(header, field)
+	}
+	return c.submit(xid, wire.CodeTooLarge, header)
+}
+
+// serve handles one request frame and reports whether the connection goes on.
+func (c *conn) serve(body []byte) bool {
+	req := c.request
+	err := wire.DecodeRequest(body, req)
+	var malformed *wire.Malformed
+	switch {
+	case errors.As(err, &malformed):
+		c.end(wire.CodeMarshalling, "request that cannot be decoded: "+err.Error())
+		return false
+	case req.Seq != 0 && (req.Kind.Write() || !req.Kind.Known()):
+		return c.submit(req.Xid, wire.CodeOK, body) // a numbered request is answered by the log, also with a refusal
+	case err != nil:
+		code, detail := state.RefusalOf(err)
+		return c.refuse(req.Xid, code, detail)
+	case req.Kind.Write():
+		return c.refuse(req.Xid, wire.CodeBadArguments, "a write needs a sequence number")
+	case req.Seq != 0:
+		c.end(wire.CodeMarshalling, "only writes have a sequence number")
+		return false
+	}
+	switch req.Kind {
+	case wire.Ping:
+		return c.pong(req.Xid)
+	case wire.SetWatches:
+		return c.setWatches(req)
+	case wire.RemoveWatch:
+		return c.removeWatch(req)
+	}
+	return c.ask(req)
+}
+
+// submit queues a write and adds it to the open batch.
+func (c *conn) submit(xid wire.Xid, refusal wire.Code, body []byte) bool {
+	c.mu.Lock()
+	if !c.waitForRoom() {
+		c.mu.Unlock()
+		return false
+	}
+	id := c.id
+	c.queue.push(xid, nil)
+	c.mu.Unlock()
+	return c.srv.propose(c, func(b *batch) {
+		b.commands.Write(id, refusal, body)
+		b.waiters = append(b.waiters, waiter{conn: c})
+	})
+}
+
+// waitForRoom blocks the reader, and so in the end the client, while too much is unanswered or unread. The caller holds
+// c.mu. It reports false when the connection is ending.
+func (c *conn) waitForRoom() bool {
+	for !c.refused && (c.queue.len() >= pendingMax || len(c.out) >= outHighBytes) {
+		if c.barrier.wanted > c.barrier.armed && !c.barrier.out {
+			// What fills the queue may be reads that wait for a barrier which nobody has asked for yet.
+			c.mu.Unlock()
+			c.arm()
+			c.mu.Lock()
+			continue
+		}
+		c.signal()
+		c.room.Wait()
+	}
+	return !c.refused
+}
+
+// ask answers a read: at once if nothing is queued before it and it may see this server's own state as it is, else in turn.
+func (c *conn) ask(req *wire.Request) bool {
+	c.mu.Lock()
+	// Only this goroutine puts anything into the queue, so it stays empty while the locks are taken in their order.
+	if c.queue.len() == 0 && req.Level == wire.Session && len(c.out) < outHighBytes {
+		c.mu.Unlock()
+		c.srv.mu.RLock()
+		defer c.srv.mu.RUnlock()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.refused {
+			return false
+		}
+		c.answer(req.Xid, req)
+		c.signal()
+		return true
+	}
+	defer c.mu.Unlock()
+	if !c.waitForRoom() {
+		return false
+	}
+	position := c.queue.push(req.Xid, req)
+	if req.Level == wire.Linearizable {
+		c.barrier.wanted = position
+	}
+	c.request = requests.Get().(*wire.Request)
+	// A session read needs no barrier, and what stood before it may have been answered in the meantime: arm looks again.
+	c.stalled = true
+	return true
+}
+
+// arm asks for a read barrier for everything that was queued since the last one. The reader calls it when it has taken in
+// all that had arrived, so that many reads share one.
+func (c *conn) arm() {
+	c.mu.Lock()
+	stalled := c.stalled
+	ask := !c.barrier.out && c.barrier.wanted > c.barrier.confirmed && !c.refused
+	if ask {
+		c.barrier.out, c.barrier.armed = true, c.barrier.wanted
+	}
+	c.mu.Unlock()
+	if ask {
+		c.srv.raft.Barrier(c)
+	} else if stalled {
+		c.srv.resume(c)
+	}
+}
+
+// BarrierDone answers the reads that the barrier covers: what this server's state shows now is no older than anything that
+// was acknowledged anywhere when they were sent.
+func (c *conn) BarrierDone(err error) {
+	if err != nil {
+		return // the log is closing, and the connection with it
+	}
+	c.mu.Lock()
+	c.barrier.out = false
+	c.barrier.confirmed = c.barrier.armed
+	c.mu.Unlock()
+	c.srv.resume(c)
+	c.arm()
+}
+
+// pong answers a ping from memory. It overtakes whatever is queued: it says that the server is alive and may speak for
+// the session, nothing else.
+func (c *conn) pong(xid wire.Xid) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refused {
+		return false
+	}
+	c.out = wire.AppendEmptyReply(c.out, xid, c.srv.seen())
+	c.signal()
+	return true
+}
+
+// refuse answers a request that is not carried out.
+func (c *conn) refuse(xid wire.Xid, code wire.Code, detail string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refused {
+		return false
+	}
+	c.out = wire.AppendFailureReply(c.out, xid, code, c.srv.seen(), &znode.Error{Detail: detail})
+	c.signal()
+	return true
+}
