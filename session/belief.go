@@ -2,7 +2,7 @@ package session
 
 // Belief is what a client may assume about its session: that it is alive for certain until ValidUntil. It is the client's
 // side of the rules in the package comment. The zero value is a session not yet opened; each session has a Belief of its
-// own. Times are readings of the client's monotonic clock, and must not go back from call to call.
+// own. Times are readings of the client's monotonic clock. No call allocates.
 type Belief struct {
 	timeoutMS  int64
 	attempt    Attempt // of the connection in use; 0: none yet
@@ -52,11 +52,15 @@ func (b *Belief) Sent(request uint64, now Mono) {
 		return
 	}
 	b.sent = request
-	if b.count > 0 && now-b.marks[(b.head+b.count-1)%marksMax].at <= Mono(b.timeoutMS/marksMax) {
-		return // counts as sent with the newest mark: a little earlier than it was
+	if b.count > 0 {
+		newest := &b.marks[(b.head+b.count-1)%marksMax]
+		newest.at = min(newest.at, now) // callers may have read the clock in another order
+		if now-newest.at <= Mono(b.timeoutMS/marksMax) {
+			return // counts as sent with the newest mark: a little earlier than it was
+		}
 	}
 	if b.count == marksMax {
-		b.dropMark() // sent a timeout ago or more: its answer would extend nothing
+		b.dropMark() // sent so long ago that its answer would make nothing valid
 	}
 	b.marks[(b.head+b.count)%marksMax] = mark{request, now}
 	b.count++

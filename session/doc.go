@@ -52,7 +52,7 @@
 //
 // Each call costs a hash lookup or O(log n), except for what it returns or ends. [Table.Advance] removes at most
 // [ExpirePerAdvance] sessions per call; the rest stay, detached, for the next one. The end of a lease detaches all
-// sessions of that server in the same call: about half a microsecond each, once per death of a server.
+// sessions of that server in the same call: a fraction of a microsecond each, once per death of a server.
 //
 // # Concurrency
 //

@@ -35,7 +35,7 @@ type ServerRecord struct {
 }
 
 // Snapshot returns all that the table holds, sessions and servers each by ascending id. The records are copies, the replies
-// in them are shared and immutable. It costs a copy and a sort: about half a microsecond per session.
+// in them are shared and immutable. It costs a copy and a sort: about a microsecond per session.
 func (t *Table) Snapshot() (clock Clock, servers []ServerRecord, sessions []Record) {
 	servers = make([]ServerRecord, 0, len(t.servers))
 	for _, h := range t.servers {

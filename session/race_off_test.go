@@ -1,0 +1,6 @@
+//go:build !race
+
+package session
+
+// raceDetector: the models are single-threaded and take ten times as long under the race detector.
+const raceDetector = false
