@@ -1,0 +1,68 @@
+// Command coxswain is the server: coxswain serve starts one.
+//
+// See coxswain help serve for its flags, each of which is also an environment variable and a key of a configuration file.
+// Exit status: 0 after an orderly stop, 1 if it could not start or go on, 2 for wrong usage.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+func main() {
+	os.Exit(run(os.Args))
+}
+
+// usageError is a mistake in the command line, the environment or the configuration file.
+type usageError struct{ error }
+
+func run(args []string) int {
+	app := &cli.App{
+		Name:        "coxswain",
+		Usage:       "a coordination service: znodes, sessions, watches and locks, replicated by Raft",
+		Description: "Start a server with defaults, keeping its data in ./coxswain-data:\n\n   coxswain serve\n\nand talk to it with the shell:\n\n   cox",
+		Version:     version(),
+		Commands:    []*cli.Command{serveCommand()},
+		HideVersion: false,
+		// Errors are printed here, once, and not by the library.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		CommandNotFound: func(c *cli.Context, name string) {
+			fmt.Fprintf(os.Stderr, "coxswain: unknown command %q: did you mean serve? (coxswain help lists what there is)\n", name)
+			os.Exit(2)
+		},
+	}
+	err := app.Run(args)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "coxswain:", strings.ReplaceAll(err.Error(), "\n", "\n          "))
+	var usage usageError
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}
+
+// version is that of the build: the module's, or the commit's.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (v == "" || v == "(devel)") {
+			v = s.Value
+		}
+	}
+	if v == "" {
+		return "(devel)"
+	}
+	return v
+}
