@@ -1,0 +1,50 @@
+# make help prints the targets. Everything runs on a fresh machine with Go (and gcc for the race detector).
+GO      ?= go
+ROUNDS  ?= 50
+SECONDS ?= 60
+# Linters are pinned: a new release must not break an old commit.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help build run demo test race lint fuzz kills bench ci clean
+
+help: ## print the targets (the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the binaries into bin/
+	$(GO) build -trimpath -o bin/coxswain ./cmd/coxswain
+	$(GO) build -trimpath -o bin/cox ./cmd/cox
+	$(GO) build -trimpath -o bin/coxbench ./bench
+	$(GO) build -trimpath -o bin/coxdemo ./cmd/coxdemo
+
+run: build ## start a durable server on loopback and open the shell on it (make run < script runs a script)
+	@bin/coxdemo run
+
+demo: build ## three servers, a guided tour, the death of the leader under load
+	@bin/coxdemo tour
+
+test: ## all tests
+	$(GO) test ./...
+
+race: ## all tests under the race detector
+	$(GO) test -race ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "not gofmt-ed"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+fuzz: ## every fuzz target for SECONDS=60
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		echo "== $$p $$f"; $(GO) test $$p -run '^$$' -fuzz "^$$f$$" -fuzztime $(SECONDS)s || exit 1; done; done
+
+kills: ## kill -9 the leader ROUNDS=50 times under load and check everything
+	$(GO) test ./server/process -run TestKillLeader -v -timeout 30m -args -kill.rounds $(ROUNDS)
+
+bench: build ## first figures: three processes on loopback
+	@bin/coxbench --local 3
+
+ci: ## what the continuous integration runs
+	.ci/run
+
+clean: ## remove the binaries
+	rm -rf bin
