@@ -38,6 +38,8 @@ type Config struct {
 	SnapshotEntries uint64
 	// Tick is the unit of Raft's timeouts (default 10 ms); tests on slow builds raise it.
 	Tick time.Duration
+	// Interrupt, when closed, makes Start give up while it waits for the other members' answers at a first start.
+	Interrupt <-chan struct{}
 	// Log receives the server's log lines (default: none).
 	Log *zerolog.Logger
 	// Fatal is called when the server cannot go on without risking wrong answers: its log cannot be written, its state

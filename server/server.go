@@ -86,7 +86,7 @@ func Start(config Config) (*Server, error) {
 	s.raft, err = consensus.Open(consensus.Config{
 		DataDir: config.DataDir, ReplicaID: config.ID, RaftAddr: config.RaftAddr, Members: config.Members, Join: config.Join,
 		TLS: config.TLS, InsecureRaft: config.InsecureRaft, Tick: config.Tick, SnapshotEntries: config.SnapshotEntries,
-		Log: s.log, Fatal: s.fail,
+		Interrupt: config.Interrupt, Log: s.log, Fatal: s.fail,
 	}, s)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())

@@ -82,12 +82,15 @@ func serve(c *cli.Context) error {
 	stop := make(chan os.Signal, 2)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(stop)
+	starting, started := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer started()
 
 	s, err := server.Start(server.Config{
 		DataDir: c.String("data-dir"), ID: c.Uint64("id"), ClientAddr: c.String("client-addr"), RaftAddr: c.String("raft-addr"),
 		Members: members, Join: c.Bool("join"), InsecureRaft: c.Bool("insecure-raft"),
 		TLS:            consensus.TLSFiles{CA: c.String("raft-ca"), Cert: c.String("raft-cert"), Key: c.String("raft-key")},
 		ConnectionsMax: c.Int("max-connections"), DiskWatermark: c.Uint64("disk-watermark"), Log: &log,
+		Interrupt: starting.Done(),
 	})
 	if err != nil {
 		return err

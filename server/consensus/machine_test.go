@@ -157,7 +157,7 @@ func newNode(t testing.TB, id uint64, members map[uint64]string) *node {
 	return n
 }
 
-// open starts the replica with an empty machine and tells the cluster, as every server does.
+// open starts the replica with an empty machine.
 func (n *node) open() error {
 	n.machine = newLedger()
 	log, err := Open(n.cfg, n.machine)
