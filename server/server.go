@@ -19,8 +19,6 @@ import (
 	"github.com/coxswain-io/coxswain/wire"
 )
 
-const watchesMax = watch.MaxPerWatcher
-
 // Server is one running server: a replica of the state and the clients that are connected to it.
 //
 // Locks are taken in this order: mu, conn.mu, then one of watchMu, connMu, the proposer's, the lease's. None of the last

@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"github.com/coxswain-io/coxswain/session"
+	"github.com/coxswain-io/coxswain/znode"
+)
+
 // Every limit of the protocol, with its unit and its reason. A server announces those that a client must respect in
 // [Limits]; a server's flags may only make them smaller.
 const (
@@ -37,17 +42,17 @@ const (
 	FrameBufferKeepMax = 64 << 10
 
 	// DataMax is the largest value of a znode, in bytes; the same as the tree's own limit.
-	DataMax = 1 << 20
+	DataMax = znode.MaxDataBytes
 
 	// OpsMax is the largest number of operations in one multi; the same as the tree's own limit.
-	OpsMax = 1000
+	OpsMax = znode.MaxOps
 
 	// ReadsMax is the largest number of reads in one multi-read, which is answered under one lock.
 	ReadsMax = 1000
 
 	// WindowDefault is the number of writes that a session may have without having acknowledged their replies. The
 	// service keeps these replies for re-sent writes, in memory and in snapshots.
-	WindowDefault = 1024
+	WindowDefault = session.Window
 
 	// WatchesMax is the largest number of watches of one connection.
 	WatchesMax = 100_000

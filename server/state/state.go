@@ -16,15 +16,14 @@ type State struct {
 	mark     Mark
 
 	// The entry being applied, and memory reused from one entry to the next.
-	header   Header
-	decoder  wire.Decoder
-	left     int // commands not yet applied
-	request  wire.Request
-	results  []znode.Result
-	changes  []znode.Change
-	effects  []Effect
-	outcome  []byte
-	rejected error
+	header  Header
+	decoder wire.Decoder
+	left    int // commands not yet applied
+	request wire.Request
+	results []znode.Result
+	changes []znode.Change
+	effects []Effect
+	outcome []byte
 }
 
 // Mark is a replica's digest right after the step of the cluster clock that reached Clock. Equal clocks must have equal

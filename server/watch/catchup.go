@@ -98,23 +98,21 @@ func missedCreate(path string, lookup Lookup) (wire.Event, bool) {
 // missedData is what a watch on the data of a node that was there has missed since.
 func missedData(since znode.Zxid, path string, lookup Lookup) (wire.Event, bool) {
 	stat, ok := lookup(path)
-	switch {
-	case !ok:
-		return wire.Event{Zxid: since + 1, Type: wire.EventDeleted, Path: path}, true
-	case stat.Mzxid > since:
-		return wire.Event{Zxid: stat.Mzxid, Type: wire.EventDataChanged, Path: path}, true
-	}
-	return wire.Event{}, false
+	return missedChange(since, ok, stat.Mzxid, wire.Event{Type: wire.EventDataChanged, Path: path})
 }
 
 // missedChildren is what a watch on the children of a node that was there has missed since.
 func missedChildren(since znode.Zxid, path string, lookup Lookup) (wire.Event, bool) {
 	stat, ok := lookup(path)
-	switch {
-	case !ok:
-		return wire.Event{Zxid: since + 1, Type: wire.EventDeleted, Path: path}, true
-	case stat.Pzxid > since:
-		return wire.Event{Zxid: stat.Pzxid, Type: wire.EventChildrenChanged, Path: path}, true
+	return missedChange(since, ok, stat.Pzxid, wire.Event{Type: wire.EventChildrenChanged, Path: path})
+}
+
+// missedChange is the event that a node which was there has had since: its end if it is gone, changed if its newest change
+// of the kind is later.
+func missedChange(since znode.Zxid, there bool, newest znode.Zxid, changed wire.Event) (wire.Event, bool) {
+	if !there {
+		return wire.Event{Zxid: since + 1, Type: wire.EventDeleted, Path: changed.Path}, true
 	}
-	return wire.Event{}, false
+	changed.Zxid = newest
+	return changed, newest > since
 }
