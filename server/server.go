@@ -30,7 +30,7 @@ type Server struct {
 	me       session.Server
 	raft     *consensus.Log
 	listener net.Listener
-	started  time.Time
+	started  time.Duration // on the clock of sinceBoot
 	metrics  *serverMetrics
 
 	proposer proposer
@@ -70,7 +70,7 @@ func Start(config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		config: config, log: *config.Log, me: session.Server(config.ID), started: time.Now(), st: state.New(),
+		config: config, log: *config.Log, me: session.Server(config.ID), started: sinceBoot(), st: state.New(),
 		watches: watch.NewTable[*conn](), conns: map[*conn]struct{}{}, bySession: map[session.ID]*conn{},
 		ready: make(chan struct{}),
 	}
@@ -187,8 +187,8 @@ func (s *Server) fail(err error) {
 	os.Exit(1)
 }
 
-// now is the server's monotonic clock.
-func (s *Server) now() session.Mono { return session.Mono(time.Since(s.started).Milliseconds()) }
+// now is the server's monotonic clock, which counts the time of a suspended machine as well.
+func (s *Server) now() session.Mono { return session.Mono((sinceBoot() - s.started).Milliseconds()) }
 
 // propose adds what fill puts into the open batch on behalf of c. It reports false when the server is stopping.
 func (s *Server) propose(_ *conn, fill func(*batch)) bool { return s.proposer.add(true, fill) }

@@ -26,8 +26,9 @@ type Attempt uint64
 // Clock is cluster time in milliseconds since the cluster began. Only [Table.Advance] moves it.
 type Clock int64
 
-// Mono is a reading of the caller's own monotonic clock in milliseconds since a moment of its choice. It must include the
-// time for which the process was stopped; readings of different machines are never compared.
+// Mono is a reading of the caller's own monotonic clock in milliseconds since a moment of its choice. It must go on while the
+// process is stopped and while the machine is suspended, which Linux's CLOCK_MONOTONIC, and so Go's, does not: a clock that
+// stands still is slow beyond any margin. Readings of different machines are never compared.
 type Mono int64
 
 // Secret is the SHA-256 of a session's password of 16 random bytes (Z-2). It never prints.

@@ -13,7 +13,8 @@ type Expiry struct {
 // caller sees to it that what it proposes is committed in the end. Call it every 100 ms or so.
 //
 // If the last Tick was more than StallMS ago the server itself was asleep, and what its clients sent may still be
-// unread: then every session first gets a fresh timeout.
+// unread: then every session first gets a fresh timeout. That is for their sake alone; it can only delay an end, and safety
+// does not rest on it.
 func (h *Host) Tick(now Mono) []Expiry {
 	if h.ticked && now-h.tickedAt > StallMS {
 		h.freshAt, h.fresh = now, true

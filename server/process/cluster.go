@@ -112,7 +112,7 @@ func (c *Cluster) Run(i int) error {
 	}
 	m.cmd = exec.Command(c.binary, append(args, c.extra...)...)
 	m.cmd.Stdout, m.cmd.Stderr = log, log
-	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	m.cmd.SysProcAttr = childAttr()
 	m.ended = make(chan struct{})
 	started := make(chan error)
 	go func(cmd *exec.Cmd, ended chan struct{}) {
