@@ -11,10 +11,10 @@ help: ## print the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the binaries into bin/
-	$(GO) build -trimpath -o bin/coxswain ./cmd/coxswain
-	$(GO) build -trimpath -o bin/cox ./cmd/cox
-	$(GO) build -trimpath -o bin/coxbench ./bench
-	$(GO) build -trimpath -o bin/coxdemo ./cmd/coxdemo
+	@$(GO) build -trimpath -o bin/coxswain ./cmd/coxswain
+	@$(GO) build -trimpath -o bin/cox ./cmd/cox
+	@$(GO) build -trimpath -o bin/coxbench ./bench
+	@$(GO) build -trimpath -o bin/coxdemo ./cmd/coxdemo
 
 run: build ## start a durable server on loopback and open the shell on it (make run < script runs a script)
 	@bin/coxdemo run

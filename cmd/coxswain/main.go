@@ -7,6 +7,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -15,33 +16,35 @@ import (
 )
 
 func main() {
-	os.Exit(run(os.Args))
+	os.Exit(run(os.Args, os.Stderr))
 }
 
 // usageError is a mistake in the command line, the environment or the configuration file.
 type usageError struct{ error }
 
-func run(args []string) int {
+// run carries out a command line and returns the exit status; errors go to stderr.
+func run(args []string, stderr io.Writer) int {
 	app := &cli.App{
 		Name:        "coxswain",
 		Usage:       "a coordination service: znodes, sessions, watches and locks, replicated by Raft",
 		Description: "Start a server with defaults, keeping its data in ./coxswain-data:\n\n   coxswain serve\n\nand talk to it with the shell:\n\n   cox",
 		Version:     version(),
 		Commands:    []*cli.Command{serveCommand()},
-		HideVersion: false,
 		// Errors are printed here, once, and not by the library.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
-		CommandNotFound: func(c *cli.Context, name string) {
-			fmt.Fprintf(os.Stderr, "coxswain: unknown command %q: did you mean serve? (coxswain help lists what there is)\n", name)
-			os.Exit(2)
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usageError{fmt.Errorf("unknown command %q: did you mean serve? (coxswain help lists what there is)", c.Args().First())}
+			}
+			return cli.ShowAppHelp(c)
 		},
 	}
 	err := app.Run(args)
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "coxswain:", strings.ReplaceAll(err.Error(), "\n", "\n          "))
+	fmt.Fprintln(stderr, "coxswain:", strings.ReplaceAll(err.Error(), "\n", "\n          "))
 	var usage usageError
 	if errors.As(err, &usage) {
 		return 2
