@@ -381,3 +381,38 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// A large request that waits for room is not overtaken for ever by small ones.
+func TestCallsThatWaitForRoomKeepTheirOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		s.script(func() {
+			s.onRequest = func(_ *peer, r *wire.Request) answer {
+				if r.Kind.Write() || r.Kind.Read() {
+					return ignore
+				}
+				return proceed
+			}
+		})
+		const sets = 20
+		results := make(chan error, sets+1)
+		for range sets {
+			go func() { _, err := c.Set(t.Context(), "/", make([]byte, wire.DataMax)); results <- err }()
+		}
+		synctest.Wait()
+		go func() { _, err := c.Get(t.Context(), "/"); results <- err }()
+		synctest.Wait()
+		c.mu.Lock()
+		last := c.queue.waiting[len(c.queue.waiting)-1]
+		c.mu.Unlock()
+		if last.kind != wire.Get {
+			t.Errorf("the last in the line is a %v", last.kind)
+		}
+		s.script(func() { s.onRequest = nil })
+		s.cut()
+		for range sets + 1 {
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -96,6 +97,7 @@ func (c *Client) transmit(conn *connection) error {
 		case <-conn.done:
 			return net.ErrClosed
 		}
+		runtime.Gosched() // callers that were woken together put their requests into the same write
 		c.mu.Lock()
 		full := conn.out
 		conn.out = spare[:0]

@@ -94,6 +94,8 @@ func TestNamesAreResolvedAtEachDialAndEveryAddressIsTried(t *testing.T) {
 			if host != "cox.example" {
 				t.Errorf("%q is looked up", host)
 			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			now := answers[min(lookups, len(answers)-1)]
 			if lookups++; now == nil {
 				return nil, &net.DNSError{Err: "no such host", Name: host}
@@ -117,8 +119,10 @@ func TestNamesAreResolvedAtEachDialAndEveryAddressIsTried(t *testing.T) {
 		if want := []string{"10.0.0.1:7181", "10.0.0.2:7181", "10.0.0.3:7181"}; !slices.Equal(dialed, want) || lookups != 3 {
 			t.Errorf("dialed %q after %d lookups", dialed, lookups)
 		}
-		s.script(func() { s.onDial = func(string) error { return errRefused } })
-		answers, lookups = [][]string{nil}, 0
+		s.script(func() {
+			s.onDial = func(string) error { return errRefused }
+			answers, lookups = [][]string{nil}, 0
+		})
 		s.cut()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

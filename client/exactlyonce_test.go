@@ -185,6 +185,25 @@ func TestCancelledWriteIsStillCarriedOut(t *testing.T) {
 	})
 }
 
+func TestCancelledWriteThatWasNumberedWithoutAConnectionLeavesNoGap(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		s.script(func() { s.onDial = func(string) error { return errRefused } })
+		s.cut()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, err := c.Create(ctx, "/first", nil); !errors.Is(err, context.DeadlineExceeded) || NotApplied(err) {
+			t.Errorf("got %v, not applied %v", err, NotApplied(err))
+		}
+		s.script(func() { s.onDial = nil })
+		if _, _, err := c.Create(t.Context(), "/second", nil); err != nil {
+			t.Error(err)
+		}
+		if want := []string{"/first", "/second"}; !reflect.DeepEqual(s.applied, want) {
+			t.Errorf("carried out: %q", s.applied)
+		}
+	})
+}
+
 func TestCancelledReadIsForgotten(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *service, c *Client) {
 		s.set("/a", "")
@@ -219,13 +238,13 @@ func TestCancelledReadIsForgotten(t *testing.T) {
 // The model is the list of what each caller did, in order; the service must have carried out exactly that, whatever
 // happens to connections, requests and replies.
 func TestRandomFaultsNeitherLoseNorRepeatNorReorderWrites(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			s := newService("one:1", "two:1", "three:1")
 			s.limits.Window = int64(1 + rng.IntN(20))
 			c := connect(t, s)
-			faults := 200
+			faults := 120
 			s.script(func() {
 				s.onRequest = func(p *peer, r *wire.Request) answer {
 					if faults == 0 || rng.IntN(6) != 0 {

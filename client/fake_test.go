@@ -95,15 +95,16 @@ var errRefused = errors.New("connection refused")
 func (s *service) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	s.mu.Lock()
 	s.dialed = append(s.dialed, addr)
-	onDial := s.onDial
+	var err error
+	if s.onDial != nil {
+		err = s.onDial(addr)
+	}
 	s.mu.Unlock()
-	if onDial != nil {
-		if err := onDial(addr); errors.Is(err, context.DeadlineExceeded) {
-			<-ctx.Done() // a host that does not answer
-			return nil, ctx.Err()
-		} else if err != nil {
-			return nil, err
-		}
+	if errors.Is(err, context.DeadlineExceeded) {
+		<-ctx.Done() // a host that does not answer
+		return nil, ctx.Err()
+	} else if err != nil {
+		return nil, err
 	}
 	near, far := net.Pipe()
 	p := &peer{service: s, conn: far, addr: addr, watches: map[watchKey]bool{}, out: make(chan []byte, 1<<16), gone: make(chan struct{})}

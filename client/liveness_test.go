@@ -32,25 +32,34 @@ func (s *service) stopped(t *testing.T) {
 }
 
 func TestStoppedServerIsLeftWithinThreeSeconds(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *service, c *Client) {
-		for range 3 { // whatever the moment in the rhythm of pings
-			pass(777 * time.Millisecond)
-			if _, _, err := c.Create(t.Context(), "/n-", nil, Sequential()); err != nil {
-				t.Fatal(err)
-			}
-			s.stopped(t)
-			began := time.Now()
-			if _, _, err := c.Create(t.Context(), "/n-", nil, Sequential()); err != nil {
-				t.Fatal(err)
-			}
-			if took := time.Since(began); took > 3*time.Second {
-				t.Errorf("the write took %v", took)
-			}
-			if !c.Session().Valid() {
-				t.Error("the session is in doubt")
-			}
+	for _, timeout := range []time.Duration{time.Second, 10 * time.Second, 5 * time.Minute} {
+		for _, idle := range []time.Duration{0, 777 * time.Millisecond, 3 * time.Second} { // moments in the rhythm of pings
+			synctest.Test(t, func(t *testing.T) {
+				s := newService("one:1", "two:1")
+				cfg := s.config()
+				cfg.SessionTimeout = timeout
+				c, err := Dial(t.Context(), cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				pass(idle)
+				s.stopped(t)
+				began := time.Now()
+				if _, _, err := c.Create(t.Context(), "/n", nil); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took > 3*time.Second {
+					t.Errorf("timeout %v, %v idle: the write took %v", timeout, idle, took)
+				}
+				if !c.Session().Valid() {
+					t.Error("the session is in doubt")
+				}
+				if err := c.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
 		}
-	})
+	}
 }
 
 func TestIdleClientLeavesAStoppedServerInTime(t *testing.T) {

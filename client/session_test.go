@@ -187,26 +187,66 @@ func TestAnotherPasswordIsAnExpiredSession(t *testing.T) {
 }
 
 func TestServiceThatHasLostAnsweredWritesEndsTheSession(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *service, c *Client) {
-		for range 3 {
-			if _, _, err := c.Create(t.Context(), "/n-", nil, Sequential()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		s.script(func() { // the session as it was after its first write
-			clock, servers, sessions := s.table.Snapshot()
-			sessions[0].Last, sessions[0].Acked, sessions[0].Replies = 1, 1, nil
-			table, err := session.Restore(clock, servers, sessions)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.table = table
+	for name, notice := range map[string]func(s *service, c *Client) error{
+		"told by a welcome": func(s *service, c *Client) error {
+			s.cut()
+			_, err := c.Get(context.Background(), "/")
+			return err
+		},
+		"told by a gap": func(s *service, c *Client) error {
+			_, _, err := c.Create(context.Background(), "/x", nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *service, c *Client) {
+				for range 3 {
+					if _, _, err := c.Create(t.Context(), "/n-", nil, Sequential()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s.script(func() { // the session as it was after its first write
+					clock, servers, sessions := s.table.Snapshot()
+					sessions[0].Last, sessions[0].Acked, sessions[0].Replies = 1, 1, nil
+					table, err := session.Restore(clock, servers, sessions)
+					if err != nil {
+						t.Fatal(err)
+					}
+					s.table = table
+				})
+				if err := notice(s, c); !errors.Is(err, ErrSessionExpired) {
+					t.Errorf("got %v", err)
+				}
+				if state, _ := c.State(); state != Expired || !strings.Contains(c.Err().Error(), "lost data") {
+					t.Errorf("%v: %v", state, c.Err())
+				}
+			})
 		})
-		if _, _, err := c.Create(t.Context(), "/x", nil); !errors.Is(err, ErrSessionExpired) {
-			t.Errorf("got %v", err)
+	}
+}
+
+// The welcome to the first hello is lost: the second one opens another session, whose attempts count from 1.
+func TestAttemptsAreCountedPerSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService("one:1")
+		lost := 0
+		s.script(func() {
+			s.onHello = func(string, *wire.Hello) answer {
+				if lost++; lost <= 2 {
+					return ignore
+				}
+				return proceed
+			}
+		})
+		c := connect(t, s)
+		s.cut()
+		if err := c.Sync(t.Context()); err != nil {
+			t.Error(err)
 		}
-		if state, _ := c.State(); state != Expired || !strings.Contains(c.Err().Error(), "lost data") {
-			t.Errorf("%v: %v", state, c.Err())
+		for i, want := range []session.Attempt{1, 1, 1, 2} {
+			if h := s.hellos[i]; h.Attempt != want || (h.SessionID == 0) != (i < 3) {
+				t.Errorf("hello %d: attempt %d of session %v", i, h.Attempt, h.SessionID)
+			}
 		}
 	})
 }

@@ -59,7 +59,7 @@ func declare(tag byte, n uint32) []byte { return binary.BigEndian.AppendUint32([
 // bombs are values that make a careless decoder of msgpack allocate, recurse or loop beyond any bound: a length that
 // nothing stands behind, many elements of one byte, deep nesting, kinds that have no place in the protocol.
 func bombs() map[string][]byte {
-	many := func(b byte) []byte { return append(declare(tagArray32, 1<<20), bytes.Repeat([]byte{b}, 1<<20)...) }
+	many := func(b byte) []byte { return append(declare(tagArray32, 1<<17), bytes.Repeat([]byte{b}, 1<<17)...) }
 	return map[string][]byte{
 		"2 GiB of data":              declare(tagBin32, huge),
 		"4 GiB of data":              declare(tagBin32, 1<<32-1),
@@ -70,10 +70,10 @@ func bombs() map[string][]byte {
 		"65535 elements":             {tagArray16, 0xff, 0xff},
 		"a map of 2^31":              declare(0xdf, huge),
 		"an extension of 2 GiB":      append(declare(0xc9, huge), 1),
-		"a million nils":             many(tagNil),
-		"a million empty maps":       many(0x80),
-		"a million empty arrays":     many(tagFixArray),
-		"a million empty strings":    many(tagFixStr),
+		"131072 nils":                many(tagNil),
+		"131072 empty maps":          many(0x80),
+		"131072 empty arrays":        many(tagFixArray),
+		"131072 empty strings":       many(tagFixStr),
 		"a million deep":             bytes.Repeat([]byte{0x91}, 1<<20),
 		"4 million deep":             bytes.Repeat([]byte{0x91}, 4<<20),
 		"16 million deep":            bytes.Repeat([]byte{0x91}, 16<<20),
@@ -112,7 +112,11 @@ func places(value []byte) map[string][]byte {
 
 func TestBombsAreRefusedWithinBounds(t *testing.T) {
 	for bomb, value := range bombs() {
-		for place, input := range places(value) {
+		all := places(value)
+		if len(value) > 1<<19 { // the deepest nesting takes time, and is met in few ways
+			all = map[string][]byte{"alone": value, "as a new last field": all["as a new last field"], "in a reply": all["in a reply"]}
+		}
+		for place, input := range all {
 			for name, decode := range decoders {
 				withinBound(t, len(input), func() {
 					if err := decode(input); err == nil && place == "alone" && name != "skipped value" {

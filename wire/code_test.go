@@ -57,7 +57,11 @@ func TestCodesAreThoseOfTheTreeAndTheSessions(t *testing.T) {
 		CodeWindowFull:              int32(session.CodeWindowFull),
 		CodeNoLease:                 int32(session.CodeNoLease),
 		CodeLateAttempt:             int32(session.CodeLateAttempt),
+		CodeForgotten:               int32(session.CodeForgotten),
 	} {
+		if code == CodeTooMany && inner != int32(session.CodeTooMany) {
+			t.Errorf("the two packages disagree about %s", code.Name())
+		}
 		if int32(code) != inner {
 			t.Errorf("%s is %d here and %d inside", code.Name(), code, inner)
 		}

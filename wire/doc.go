@@ -146,16 +146,16 @@
 // one more than the last used. That makes writes of a session happen in order and exactly once, whatever is sent
 // twice:
 //
-//   - After reconnecting, a client sends every write without a reply again, in order, each with its old number and the same
-//     contents. One that was carried out already is answered with its recorded reply.
-//   - A reply is recorded until ack covers it. A client keeps at most window numbers above its last ack in flight, and
-//     never sends a write that it has acknowledged (Forgotten).
+//   - After reconnecting, a client sends every write without a reply again, in order, each with its old number and
+//     the same contents. One that was carried out already is answered with its recorded reply.
+//   - A reply is recorded until ack covers it. A client keeps at most window numbers above its last ack in flight,
+//     and never sends a write that it has acknowledged (Forgotten).
 //   - Every reply uses up its write's number, refusals such as NoNode too, except those of the classes Resend and
-//     Elsewhere and SessionExpired. The number of a write that was answered with one of these must not be given to another
-//     write: a copy may still be on its way.
-//   - Gap means that an earlier write was lost on its way: the client sends everything from the number after actual again, reads
-//     behind it included, with new xids, and ignores replies to the old ones. WindowFull means the same, with a
-//     higher ack.
+//     Elsewhere and SessionExpired. The number of a write that was answered with one of these must not be given to
+//     another write: a copy may still be on its way.
+//   - Gap means that an earlier write was lost on its way: the client sends everything from the number after
+//     actual again, reads behind it included, with new xids, and ignores replies to the old ones. WindowFull means
+//     the same, with a higher ack.
 //
 // The reply to CloseSession is the last thing on a connection. When it comes, the session's ephemerals are gone.
 //
@@ -173,9 +173,9 @@
 // later one, and events come in the order of zxids. Watches live on the connection. After a reconnect the client
 // sends, before anything else, SetWatches with the paths of its watches and with the highest zxid that it had seen
 // when it last had all of them in place: neither the Welcome's nor one that came before the last SetWatches was
-// answered counts. Data paths were there when they were watched, exist paths were absent. For what has changed since
-// then the event comes at once, before the reply; the others are set. A request has at most 4096 paths; more watches
-// take several, all with the same zxid. RemoveWatch of a watch that is not there is answered NoWatcher.
+// answered counts. Data paths were there when they were watched, exist paths were absent. For what has changed
+// since then the event comes at once, before the reply; the others are set. A request has at most 4096 paths; more
+// watches take several, all with the same zxid. RemoveWatch of a watch that is not there is answered NoWatcher.
 //
 // # Staying alive
 //

@@ -432,9 +432,11 @@ func TestReusedRequestForgetsTheOneBefore(t *testing.T) {
 	}
 }
 
-func TestLimitsAreThoseOfTheTree(t *testing.T) {
+func TestLimitsAreThoseOfTheTreeAndTheSessions(t *testing.T) {
 	if DataMax != znode.MaxDataBytes || OpsMax != znode.MaxOps {
 		t.Errorf("data %d and %d bytes, %d and %d operations", DataMax, znode.MaxDataBytes, OpsMax, znode.MaxOps)
 	}
-	var _ session.Seq // the other package that the protocol speaks of
+	if WindowDefault != session.Window {
+		t.Errorf("the window is %d here and %d in the session table", WindowDefault, session.Window)
+	}
 }
