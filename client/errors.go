@@ -27,6 +27,7 @@ var (
 	ErrTooLarge                error = wire.CodeTooLarge
 	ErrTooMany                 error = wire.CodeTooMany
 	ErrNoSpace                 error = wire.CodeNoSpace
+	ErrNoQuorum                error = wire.CodeNoQuorum
 	ErrSessionExpired          error = wire.CodeSessionExpired
 
 	// ErrClosed is the end of a client, or of a watch, that was closed by its user.

@@ -71,7 +71,7 @@ func (t *Tree) apply(txn Txn, op *Op) (Result, ChangeType, *Error) {
 	case OpDelete:
 		if n.children > 0 {
 			return Result{}, 0, &Error{Code: CodeNotEmpty, Path: op.Path,
-				Detail: "it has " + strconv.FormatInt(n.children, 10) + " children; delete them first"}
+				Detail: "its children come first, it has " + strconv.FormatInt(n.children, 10)}
 		}
 		t.unlink(txn.Zxid, n)
 		return result, Deleted, nil

@@ -18,9 +18,6 @@ const (
 	exitUsage  = 2 // the command line cannot be understood
 )
 
-// codeNoQuorum is how a server refuses a client when it does not reach a majority: NoQuorum in the protocol's table.
-const codeNoQuorum = client.Code(-207)
-
 // failure is an error as it is shown.
 type failure struct {
 	Code    int32  `json:"code,omitempty"` // the service's number; absent if the service did not refuse
@@ -160,7 +157,7 @@ func (s *shell) describeOpen(e *openError) failure {
 			Name: "Unreachable", Message: "no server reachable: " + reasons,
 			hint: "does coxswain serve run there? -s HOST:PORT,… or COXSWAIN_SERVERS names other servers", exit: exitFailed,
 		}
-	case errors.Is(e.cause, codeNoQuorum) || noWelcome(e.cause):
+	case errors.Is(e.cause, client.ErrNoQuorum) || noWelcome(e.cause):
 		return failure{
 			Name: "NoQuorum", Message: "no quorum: a server accepts connections but cannot open a session: " + reasons,
 			hint: "do a majority of the cluster's servers run and reach each other?", exit: exitFailed,

@@ -25,7 +25,7 @@ func TestDescribe(t *testing.T) {
 			"session expired: its ephemeral nodes and watches are gone", "connect opens a new session"},
 		{fmt.Errorf("the watch: %w", client.ErrSessionExpired), "SessionExpired",
 			"session expired: its ephemeral nodes and watches are gone", "connect opens a new session"},
-		{&client.Error{Code: codeNoQuorum, Op: "get", Path: "/a", Detail: "wait"}, "NoQuorum", "no quorum: /a (wait)", ""},
+		{&client.Error{Code: client.ErrNoQuorum.(client.Code), Op: "get", Path: "/a", Detail: "wait"}, "NoQuorum", "no quorum: /a (wait)", ""},
 		{&client.WaitError{Op: "get", Path: "/a", Cause: timeout, State: client.Connected}, "Timeout", "no answer in time from a:1", "--timeout gives more time"},
 		{&client.WaitError{Op: "get", Path: "/a", Cause: timeout, State: client.Suspended, Last: down}, "Timeout",
 			"no answer in time: the session is suspended, a:1: connection refused", "majority"},
