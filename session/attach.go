@@ -92,6 +92,7 @@ func (t *Table) Close(id ID) bool {
 func (t *Table) remove(e *entry) {
 	t.unlink(e)
 	delete(t.sessions, e.id)
+	t.replyBytes -= e.replies.bytes
 	t.sum -= e.hash
 }
 

@@ -10,6 +10,14 @@ const (
 	// more than this can be retained.
 	WindowBytes = 1 << 20
 
+	// WindowsBytes is the size in bytes of the replies of all sessions together at which those that keep WindowShareBytes or
+	// more are not admitted any further write until they acknowledge. Without it a million sessions could make every
+	// server keep a terabyte.
+	WindowsBytes = 256 << 20
+
+	// WindowShareBytes is what a session may keep in any case, so that the greedy do not stop the others.
+	WindowShareBytes = 4 << 10
+
 	// MinTimeoutMS is the shortest session timeout: it must cover a change of leader, some 400 ms, and a few lost pings.
 	MinTimeoutMS = 1_000
 

@@ -144,6 +144,7 @@ func (t *Table) restoreSession(r *Record) error {
 		}
 		e.replies.add(r.Acked+Seq(i)+1, reply)
 	}
+	t.replyBytes += e.replies.bytes
 	t.sessions[r.ID] = e
 	if e.attached {
 		h.attached.Set(e)

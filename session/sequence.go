@@ -27,16 +27,19 @@ func (v Verdict) String() string {
 // Replies that are acknowledged are dropped first, whatever the verdict. The reply of a Replay is shared and immutable.
 //
 // Refusals: [CodeExpired] for an unknown session; [CodeGap] if seq is not the next; [CodeForgotten] if its reply was
-// acknowledged; [CodeWindowFull] if the replies kept have reached [Window] or [WindowBytes].
+// acknowledged; [CodeWindowFull] if the replies kept have reached [Window] or [WindowBytes], or those of all sessions
+// [WindowsBytes] and its own [WindowShareBytes].
 func (t *Table) Admit(id ID, seq, ack Seq) (Verdict, []byte, Code) {
 	e := t.sessions[id]
 	if e == nil {
 		return Refuse, nil, CodeExpired
 	}
 	if upTo := min(ack, e.last); upTo > e.acked {
+		t.replyBytes -= e.replies.bytes
 		for ; e.acked < upTo; e.acked++ {
 			e.replies.dropOldest()
 		}
+		t.replyBytes += e.replies.bytes
 		t.seal(e)
 	}
 	switch {
@@ -46,7 +49,7 @@ func (t *Table) Admit(id ID, seq, ack Seq) (Verdict, []byte, Code) {
 		return Replay, e.replies.at(int(seq - e.acked - 1)), CodeOK
 	case seq != e.last+1:
 		return Refuse, nil, CodeGap
-	case e.replies.full():
+	case e.replies.full(), t.replyBytes >= t.replyBytesMax && e.replies.bytes >= WindowShareBytes:
 		return Refuse, nil, CodeWindowFull
 	}
 	return Apply, nil, CodeOK
@@ -65,5 +68,6 @@ func (t *Table) Record(id ID, seq Seq, reply []byte) {
 	}
 	e.last = seq
 	e.replies.add(seq, reply)
+	t.replyBytes += len(reply)
 	t.seal(e)
 }

@@ -21,6 +21,9 @@ type Table struct {
 	// slack is MaxStepMS: what the first Advance after an event may count from before it. A field, so that a test can
 	// show that it is needed.
 	slack Clock
+
+	replyBytes    int // of all sessions
+	replyBytesMax int // WindowsBytes. A field for the same reason
 }
 
 // entry is one session.
@@ -59,7 +62,7 @@ type replica struct {
 
 // NewTable returns an empty table whose clock stands at 0.
 func NewTable() *Table {
-	t := &Table{sessions: map[ID]*entry{}, servers: map[Server]*replica{}, slack: MaxStepMS}
+	t := &Table{sessions: map[ID]*entry{}, servers: map[Server]*replica{}, slack: MaxStepMS, replyBytesMax: WindowsBytes}
 	t.deadlines = ordered(func(a, b *entry) bool {
 		return a.deadline < b.deadline || a.deadline == b.deadline && a.id < b.id
 	})

@@ -26,12 +26,19 @@ type List struct {
 // returns [ErrTooMany] after as many as fit.
 func (t *Table[W]) CatchUp(w W, since znode.Zxid, list List, lookup Lookup, deliver func(W, wire.Event)) error {
 	var missed []wire.Event
+	gone := map[string]struct{}{} // both watches on a node that is gone: told once
 	add := func(kind wire.WatchKind, path string, e wire.Event, fired bool) error {
-		if fired {
-			missed = append(missed, e)
-			return nil
+		if !fired {
+			return t.Add(w, kind, path)
 		}
-		return t.Add(w, kind, path)
+		if e.Type == wire.EventDeleted {
+			if _, told := gone[path]; told {
+				return nil
+			}
+			gone[path] = struct{}{}
+		}
+		missed = append(missed, e)
+		return nil
 	}
 	var err error
 	for _, path := range list.Data {
@@ -82,8 +89,21 @@ func (t *Table[W]) Resync(since znode.Zxid, before, now Lookup, deliver func(W, 
 	slices.SortFunc(all, func(a, b missed) int {
 		return cmp.Or(byZxid(a.event, b.event), strings.Compare(a.event.Path, b.event.Path), cmp.Compare(a.kind, b.kind))
 	})
+	type telling struct {
+		w    W
+		path string
+	}
+	gone := map[telling]struct{}{} // as in CatchUp
 	for _, m := range all {
-		t.fire(m.kind, m.event, deliver)
+		t.fire(m.kind, m.event, func(w W, e wire.Event) {
+			if e.Type == wire.EventDeleted {
+				if _, told := gone[telling{w, e.Path}]; told {
+					return
+				}
+				gone[telling{w, e.Path}] = struct{}{}
+			}
+			deliver(w, e)
+		})
 	}
 }
 

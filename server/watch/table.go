@@ -8,7 +8,7 @@ import (
 	"github.com/coxswain-io/coxswain/znode"
 )
 
-// ErrTooMany is returned when a watcher already has [MaxPerWatcher] watches.
+// ErrTooMany is returned when a watcher has [MaxPerWatcher] watches already, or [MaxPathBytesPerWatcher] in their paths.
 var ErrTooMany = errors.New("too many watches on this connection: let some fire or remove them first")
 
 // key names one thing that can be watched: a node's data and existence, or its list of children.
@@ -20,15 +20,21 @@ type key struct {
 // Table is the watches of one server. W identifies a watcher, that is, a connection.
 type Table[W comparable] struct {
 	watchers map[key]map[W]struct{}
-	keys     map[W]map[key]struct{} // the same relation from the other side, for Drop
+	owned    map[W]*owned // the same relation from the other side, for Drop and the limits
 	count    int
 
 	told map[W]struct{} // during one change: who has had a Deleted already
 }
 
+// owned is the watches of one watcher.
+type owned struct {
+	keys  map[key]struct{}
+	bytes int // of their paths
+}
+
 // NewTable returns a table without watches.
 func NewTable[W comparable]() *Table[W] {
-	return &Table[W]{watchers: map[key]map[W]struct{}{}, keys: map[W]map[key]struct{}{}, told: map[W]struct{}{}}
+	return &Table[W]{watchers: map[key]map[W]struct{}{}, owned: map[W]*owned{}, told: map[W]struct{}{}}
 }
 
 // Len is the number of watches.
@@ -37,18 +43,19 @@ func (t *Table[W]) Len() int { return t.count }
 // Add registers w for the next change of kind at path, which need not exist. It returns [ErrTooMany] or nil.
 func (t *Table[W]) Add(w W, kind wire.WatchKind, path string) error {
 	k := key{kind, path}
-	mine := t.keys[w]
-	if _, ok := mine[k]; ok {
+	mine := t.owned[w]
+	if mine == nil {
+		mine = &owned{keys: map[key]struct{}{}}
+		t.owned[w] = mine
+	}
+	if _, ok := mine.keys[k]; ok {
 		return nil
 	}
-	if len(mine) >= MaxPerWatcher {
+	if len(mine.keys) >= MaxPerWatcher || mine.bytes+len(path) > MaxPathBytesPerWatcher {
 		return ErrTooMany
 	}
-	if mine == nil {
-		mine = map[key]struct{}{}
-		t.keys[w] = mine
-	}
-	mine[k] = struct{}{}
+	mine.keys[k] = struct{}{}
+	mine.bytes += len(path)
 	watchers := t.watchers[k]
 	if watchers == nil {
 		watchers = map[W]struct{}{}
@@ -62,7 +69,11 @@ func (t *Table[W]) Add(w W, kind wire.WatchKind, path string) error {
 // Remove takes back a registration and reports whether there was one.
 func (t *Table[W]) Remove(w W, kind wire.WatchKind, path string) bool {
 	k := key{kind, path}
-	if _, ok := t.keys[w][k]; !ok {
+	mine := t.owned[w]
+	if mine == nil {
+		return false
+	}
+	if _, ok := mine.keys[k]; !ok {
 		return false
 	}
 	t.forget(w, k)
@@ -76,17 +87,20 @@ func (t *Table[W]) Remove(w W, kind wire.WatchKind, path string) bool {
 
 // Drop removes everything that w has registered.
 func (t *Table[W]) Drop(w W) {
-	for k := range t.keys[w] {
-		t.Remove(w, k.kind, k.path)
+	if mine := t.owned[w]; mine != nil {
+		for k := range mine.keys {
+			t.Remove(w, k.kind, k.path)
+		}
 	}
 }
 
 // forget removes k from w's own list.
 func (t *Table[W]) forget(w W, k key) {
-	mine := t.keys[w]
-	delete(mine, k)
-	if len(mine) == 0 {
-		delete(t.keys, w)
+	mine := t.owned[w]
+	delete(mine.keys, k)
+	mine.bytes -= len(k.path)
+	if len(mine.keys) == 0 {
+		delete(t.owned, w)
 	}
 	t.count--
 }

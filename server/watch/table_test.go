@@ -93,7 +93,7 @@ func TestCatchUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"11 Deleted /gone", "11 ChildrenChanged /children", "11 Deleted /gone", "12 DataChanged /set", "13 Created /new"}
+	want := []string{"11 ChildrenChanged /children", "11 Deleted /gone", "12 DataChanged /set", "13 Created /new"}
 	slices.Sort(want)
 	sorted := slices.Sorted(slices.Values(got))
 	if !slices.Equal(sorted, want) {
@@ -114,7 +114,7 @@ func TestResyncAfterSnapshot(t *testing.T) {
 		return func(path string) (znode.Stat, bool) { s, ok := m[path]; return s, ok }
 	}
 	table := NewTable[string]()
-	for _, w := range []string{"w data /a", "w data /b", "w data /c", "w data /d", "v child /a", "v child /c"} {
+	for _, w := range []string{"w data /a", "w data /b", "w data /c", "w child /c", "w data /d", "v child /a", "v child /c"} {
 		watcher, kind, path := parse(w)
 		if err := table.Add(watcher, kind, path); err != nil {
 			t.Fatal(err)
@@ -150,6 +150,15 @@ func TestTooManyWatches(t *testing.T) {
 	table.Drop("a")
 	if table.Len() != 1 {
 		t.Errorf("%d watches after Drop, want b's", table.Len())
+	}
+	long := strings.Repeat("x", MaxPathBytesPerWatcher/4)
+	for i := range 4 {
+		if err := table.Add("a", wire.WatchData, long[:len(long)-1]+fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := table.Add("a", wire.WatchData, "/"); err != ErrTooMany {
+		t.Errorf("one byte of paths more than the limit: %v, want ErrTooMany", err)
 	}
 }
 
