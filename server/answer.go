@@ -15,7 +15,7 @@ func (c *conn) answerReady() {
 	c.stalled = false
 	for !c.refused {
 		p := c.queue.front()
-		if p == nil || p.read == nil || p.read.Level == wire.Linearizable && p.position > c.barrier.confirmed {
+		if p == nil || p.isWrite() || p.read != nil && p.read.Level == wire.Linearizable && p.position > c.barrier.confirmed {
 			return
 		}
 		if len(c.out) >= outHighBytes {
@@ -34,18 +34,22 @@ func (c *conn) answerBefore() {
 	defer c.mu.Unlock()
 	for !c.refused {
 		p := c.queue.front()
-		if p == nil || p.read == nil {
+		if p == nil || p.isWrite() {
 			return
 		}
 		c.answerFront(p)
 	}
 }
 
-func (c *conn) answerFront(p *pending) {
-	xid, req := p.xid, p.read
+func (c *conn) answerFront(front *pending) {
+	p := *front
 	c.queue.pop()
-	c.answer(xid, req)
-	requests.Put(req)
+	if p.refusal != nil {
+		c.refuseNow(p.xid, p.refusal)
+	} else {
+		c.answer(p.xid, p.read)
+		requests.Put(p.read)
+	}
 	c.room.Broadcast()
 }
 
@@ -70,11 +74,9 @@ func (c *conn) answerWrite(outcome []byte) {
 func (c *conn) answer(xid wire.Xid, req *wire.Request) {
 	s := c.srv
 	tree, zxid := s.st.Tree(), s.st.Zxid()
-	if req.Path != "" && req.Kind != wire.Sync {
-		if e := znode.ValidatePath(req.Path); e != nil {
-			c.fail(xid, zxid, wire.Code(e.Code), e)
-			return
-		}
+	if e := validatePaths(req); e != nil {
+		c.fail(xid, zxid, wire.Code(e.Code), e)
+		return
 	}
 	switch req.Kind {
 	case wire.Get, wire.Exists:
@@ -104,12 +106,39 @@ func (c *conn) answer(xid wire.Xid, req *wire.Request) {
 		c.ephemerals(xid, zxid, tree, req)
 	case wire.MultiRead:
 		c.multiRead(xid, zxid, tree, req)
+	case wire.SetWatches:
+		c.setWatches(xid, zxid, req)
+	case wire.RemoveWatch:
+		c.removeWatch(xid, zxid, req)
 	case wire.Sync:
 		c.out = wire.AppendEmptyReply(c.out, xid, zxid)
 	default:
 		c.fail(xid, zxid, wire.CodeUnimplemented, &znode.Error{})
 	}
 	c.boundOut()
+}
+
+// validatePaths checks the paths of a request that is answered from the state, but for those of a MultiRead, which fail one
+// by one.
+func validatePaths(req *wire.Request) *znode.Error {
+	switch req.Kind {
+	case wire.Sync, wire.MultiRead:
+		return nil
+	case wire.Ephemerals:
+		if req.Path == "" {
+			return nil // all
+		}
+	case wire.SetWatches:
+		for _, paths := range [][]string{req.DataPaths, req.ExistPaths, req.ChildPaths} {
+			for _, path := range paths {
+				if e := znode.ValidatePath(path); e != nil {
+					return e
+				}
+			}
+		}
+		return nil
+	}
+	return znode.ValidatePath(req.Path)
 }
 
 func (c *conn) fail(xid wire.Xid, zxid znode.Zxid, code wire.Code, e *znode.Error) {
@@ -246,50 +275,28 @@ func (c *conn) multiRead(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *w
 }
 
 // setWatches registers again what the client was watching on its last connection, and delivers what it has missed.
-func (c *conn) setWatches(req *wire.Request) bool {
+func (c *conn) setWatches(xid wire.Xid, zxid znode.Zxid, req *wire.Request) {
 	s := c.srv
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	var missed []wire.Event
 	list := watch.List{Data: req.DataPaths, Exist: req.ExistPaths, Child: req.ChildPaths}
 	s.watchMu.Lock()
-	err := s.watches.CatchUp(c, req.Since, list, s.lookup, func(_ *conn, e wire.Event) { missed = append(missed, e) })
+	err := s.watches.CatchUp(c, req.Since, list, s.lookup, func(_ *conn, e wire.Event) { c.out = wire.AppendEvent(c.out, e) })
 	s.watchMu.Unlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refused {
-		return false
-	}
-	for _, e := range missed {
-		c.out = wire.AppendEvent(c.out, e)
-	}
 	if err != nil {
-		c.fail(req.Xid, s.st.Zxid(), wire.CodeTooMany, &znode.Error{Detail: err.Error()})
+		c.fail(xid, zxid, wire.CodeTooMany, &znode.Error{Detail: err.Error()})
 	} else {
-		c.out = wire.AppendEmptyReply(c.out, req.Xid, s.st.Zxid())
+		c.out = wire.AppendEmptyReply(c.out, xid, zxid)
 	}
-	c.signal()
-	return true
 }
 
-// removeWatch takes back a watch; it is no error if it has fired in the meantime, because the event is on its way then.
-func (c *conn) removeWatch(req *wire.Request) bool {
+// removeWatch takes back a watch. If there is none it has fired, and the event is on its way.
+func (c *conn) removeWatch(xid wire.Xid, zxid znode.Zxid, req *wire.Request) {
 	s := c.srv
-	s.mu.RLock()
-	defer s.mu.RUnlock()
 	s.watchMu.Lock()
 	found := s.watches.Remove(c, req.WatchKind, req.Path)
 	s.watchMu.Unlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refused {
-		return false
-	}
 	if found {
-		c.out = wire.AppendEmptyReply(c.out, req.Xid, s.st.Zxid())
+		c.out = wire.AppendEmptyReply(c.out, xid, zxid)
 	} else {
-		c.fail(req.Xid, s.st.Zxid(), wire.CodeNoWatcher, &znode.Error{Path: req.Path})
+		c.fail(xid, zxid, wire.CodeNoWatcher, &znode.Error{Path: req.Path})
 	}
-	c.signal()
-	return true
 }

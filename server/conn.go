@@ -3,6 +3,7 @@ package server
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coxswain-io/coxswain/session"
@@ -37,6 +38,9 @@ type conn struct {
 	refused bool // nothing more is answered or delivered, whatever arrives
 	closing bool // the writer closes the socket when out is sent
 	welcome bool // the Hello was answered
+
+	over atomic.Bool // a copy of refused, for those who may not take mu
+	held atomic.Bool // this server keeps the reader from reading: what the client has sent is not its silence
 }
 
 func newConn(s *Server, socket net.Conn) *conn {
@@ -56,9 +60,7 @@ func (c *conn) run() {
 		c.read()
 	}
 	c.mu.Lock()
-	c.refused, c.closing = true, true
-	c.queue.clear()
-	c.room.Broadcast()
+	c.refuseAll()
 	c.mu.Unlock()
 	c.signal()
 	<-c.written
@@ -79,12 +81,16 @@ func (c *conn) write() {
 		c.room.Broadcast()
 		c.mu.Unlock()
 		if len(sending) > 0 {
-			_ = c.socket.SetWriteDeadline(time.Now().Add(writeTimeout)) // fails only on a closed socket, as Write then does
+			timeout := writeTimeout
+			if closing {
+				timeout = goodbyeTimeout
+			}
+			_ = c.socket.SetWriteDeadline(time.Now().Add(timeout)) // fails only on a closed socket, as Write then does
 			if _, err := c.socket.Write(sending); err != nil {
 				c.mu.Lock()
-				c.refused, c.closing = true, true
+				c.refuseAll()
 				c.mu.Unlock()
-				return // closing the socket ends the reader
+				return // closing the socket ends the reader, if it is not waiting for room
 			}
 		}
 		if cap(sending) > outKeepBytes {
@@ -108,6 +114,15 @@ func (c *conn) signal() {
 	}
 }
 
+// refuseAll ends all answering: what is queued is dropped, whoever waits for room goes, and the writer closes the socket
+// when out is sent. The caller holds c.mu.
+func (c *conn) refuseAll() {
+	c.refused, c.closing = true, true
+	c.over.Store(true)
+	c.queue.clear()
+	c.room.Broadcast()
+}
+
 // goodbye tells the client why the connection ends, and ends it: nothing is answered after it. The caller signals.
 func (c *conn) goodbye(code wire.Code, detail string) {
 	c.mu.Lock()
@@ -119,15 +134,13 @@ func (c *conn) goodbyeLocked(code wire.Code, detail string) {
 	if c.refused {
 		return
 	}
-	c.refused, c.closing = true, true
+	c.refuseAll()
 	if c.welcome {
 		c.out = wire.AppendGoodbye(c.out, code, detail)
 	} else {
 		c.out = wire.AppendWelcome(c.out, &wire.Welcome{Code: code, Version: wire.ProtocolVersion, Server: c.srv.me, Detail: detail})
 		c.welcome = true
 	}
-	c.queue.clear()
-	c.room.Broadcast()
 }
 
 // end is goodbye and signal, for callers that hold no lock.

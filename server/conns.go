@@ -128,7 +128,9 @@ func (s *Server) endAllConns(code wire.Code, detail string) {
 	s.connMu.Unlock()
 	for _, c := range all {
 		c.end(code, detail)
-		_ = c.socket.SetReadDeadline(time.Now()) // a reader that waits for a Hello or a request must notice; fails only on a closed socket
+		// A reader that waits for a Hello or a request must notice, and a write that is under way gets little time more.
+		_ = c.socket.SetReadDeadline(time.Now()) // fails only on a closed socket, as the next
+		_ = c.socket.SetWriteDeadline(time.Now().Add(goodbyeTimeout))
 	}
 }
 

@@ -35,8 +35,8 @@ func (c *conn) shake() bool {
 		c.end(wire.CodeVersionMismatch, fmt.Sprintf("this server speaks version %d of the protocol, the client %d", wire.ProtocolVersion, c.hello.Version))
 		return false
 	}
-	if !c.srv.propose(c, func(b *batch) { c.srv.greet(b, c) }) {
-		c.end(wire.CodeDraining, "the server is stopping: use another one")
+	if !c.srv.proposer.add(batchBytesMax+helloRoomBytes, func(b *batch) { c.srv.greet(b, c) }) {
+		c.end(wire.CodeNoQuorum, c.srv.noQuorum())
 		return false
 	}
 	timer := time.NewTimer(attachTimeout)

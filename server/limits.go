@@ -16,6 +16,18 @@ const (
 	// Above session.Window, so that a client which uses its whole window of writes can still read.
 	pendingMax = 4096
 
+	// pendingBytesMax bounds the bytes of those requests, for reads of many long paths.
+	pendingBytesMax = 4 << 20
+
+	// readsBeforeWriteMax bounds the unanswered reads in front of a write when it is proposed. They are all answered when it
+	// is applied, under the state's exclusive lock and whether or not the client takes the answers, of at most
+	// wire.FrameMax each.
+	readsBeforeWriteMax = 16
+
+	// helloRoomBytes is how far beyond batchBytesMax the open batch may grow by Hellos, which do not wait: while nothing is
+	// committed a client must be told so in time. 15,000 of them.
+	helloRoomBytes = 1 << 20
+
 	// outHighBytes is where a connection stops being given answers to queued reads, and is not read from, until its
 	// client has taken what is there.
 	outHighBytes = 1 << 20
@@ -39,6 +51,7 @@ const (
 const (
 	helloTimeout   = 5 * time.Second         // from accept to the whole Hello
 	attachTimeout  = 1500 * time.Millisecond // from Hello to the log's answer, several elections long; then the client is told to try another server
+	goodbyeTimeout = time.Second             // the same for the last write of a connection that is being closed
 	writeTimeout   = 10 * time.Second        // one write to a socket; then the client is taken for dead
 	pulseEvery     = 100 * time.Millisecond  // lease, expiry, clock
 	advanceEvery   = 500 * time.Millisecond  // step of the cluster clock, by the leader

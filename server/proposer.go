@@ -42,27 +42,48 @@ func (p *proposer) init() {
 	p.wake = make(chan struct{}, 1)
 }
 
-// add puts commands into the open batch; fill is called with it, under the proposer's lock. It waits while the batch is
-// full, unless the caller must not (the pulse, whose few commands may exceed it). It reports false when the server closes.
-func (p *proposer) add(mayWait bool, fill func(b *batch)) bool {
+// wait puts commands of c into the open batch; fill is called with it, under the proposer's lock. It waits while the batch
+// is full, which holds c's reader back. It reports false when the server closes or c is over.
+func (p *proposer) wait(c *conn, fill func(b *batch)) bool {
 	p.mu.Lock()
-	for mayWait && !p.closed && p.open.commands.Bytes() >= batchBytesMax {
+	for !p.closed && !c.over.Load() && p.open.commands.Bytes() >= batchBytesMax {
+		c.held.Store(true)
 		p.room.Wait()
 	}
-	if p.closed {
+	c.held.Store(false)
+	if p.closed || c.over.Load() {
 		p.mu.Unlock()
 		return false
 	}
+	p.fill(fill)
+	return true
+}
+
+// add puts commands into the open batch without waiting, if that has fewer than limit bytes. It reports whether it did.
+func (p *proposer) add(limit int, fill func(b *batch)) bool {
+	p.mu.Lock()
+	if p.closed || p.open.commands.Bytes() >= limit {
+		p.mu.Unlock()
+		return false
+	}
+	p.fill(fill)
+	return true
+}
+
+// fill ends wait and add: it calls fill and gives the lock back.
+func (p *proposer) fill(fill func(b *batch)) {
 	fill(p.open)
 	p.mu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
-// close makes add and run return. It does not wait.
+// stir wakes those who wait for room, so that they notice when their connection is over. The pulse calls it.
+func (p *proposer) stir() { p.room.Broadcast() }
+
+// close makes wait, add and run return. It does not wait.
 func (p *proposer) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -70,14 +91,14 @@ func (p *proposer) close() {
 	p.mu.Unlock()
 }
 
-// run proposes batch after batch until ctx ends. submit blocks until the entry has been applied here.
-func (p *proposer) run(ctx context.Context, header state.Header, submit func(context.Context, []byte) error) {
+// run proposes batch after batch. submit blocks until the entry has been applied here. It returns submit's error, or ctx's.
+func (p *proposer) run(ctx context.Context, header state.Header, submit func(context.Context, []byte) error) error {
 	spare := &batch{}
 	var entry []byte
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-p.wake:
 		}
 		p.mu.Lock()
@@ -97,7 +118,7 @@ func (p *proposer) run(ctx context.Context, header state.Header, submit func(con
 		header.TimeMS = time.Now().UnixMilli()
 		entry = full.commands.Entry(entry[:0], header)
 		if err := submit(ctx, entry); err != nil {
-			return // ctx has ended or the log is closed
+			return err
 		}
 		p.flight.Lock()
 		p.inFlight = nil

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/coxswain-io/coxswain/session"
@@ -22,6 +23,7 @@ func (s *Server) pulse(ctx context.Context) {
 		case <-ticker.C:
 		}
 		now := s.now()
+		s.proposer.stir()
 		if now-measured >= session.Mono(diskEvery.Milliseconds()) {
 			measured = now
 			s.measureDisk()
@@ -47,6 +49,14 @@ func (s *Server) pulse(ctx context.Context) {
 // expireSilent proposes the end of sessions that were silent for too long, and lets clients go that this server may not
 // answer any more because its lease is not being renewed.
 func (s *Server) expireSilent(now session.Mono) {
+	for _, c := range s.allBound() {
+		if c.held.Load() {
+			// The client may be sending and is not read from, because of others' load: that is not its silence. It can only
+			// delay the end of the session, and not for long: a client that does not take its replies is disconnected.
+			id, attempt := c.session()
+			s.lease.hear(id, attempt, now)
+		}
+	}
 	expiries, covered := s.lease.tick(now)
 	for _, e := range expiries {
 		// From here on nothing is answered on its behalf, whatever arrives: so before the Expire is proposed.
@@ -57,7 +67,7 @@ func (s *Server) expireSilent(now session.Mono) {
 		}
 	}
 	if len(expiries) > 0 {
-		s.proposer.add(false, func(b *batch) {
+		s.proposer.add(math.MaxInt, func(b *batch) {
 			for _, e := range expiries {
 				b.commands.Expire(e.ID, e.Attempt)
 				b.waiters = append(b.waiters, waiter{})
@@ -75,7 +85,7 @@ func (s *Server) expireSilent(now session.Mono) {
 func (s *Server) proposeBeat() { s.addBeat(s.lease.beat(s.now())) }
 
 func (s *Server) addBeat(number uint64) {
-	s.proposer.add(false, func(b *batch) {
+	s.proposer.add(math.MaxInt, func(b *batch) {
 		b.commands.Beat(number, s.lowDisk.Load())
 		b.waiters = append(b.waiters, waiter{})
 	})
@@ -91,7 +101,7 @@ func (s *Server) advance(now session.Mono) {
 	if !needed || step <= 0 {
 		return
 	}
-	s.proposer.add(false, func(b *batch) {
+	s.proposer.add(batchBytesMax, func(b *batch) {
 		b.commands.Advance(from, from+step, mark)
 		b.waiters = append(b.waiters, waiter{})
 	})
@@ -105,7 +115,7 @@ func (s *Server) reap() {
 	if len(due) == 0 {
 		return
 	}
-	s.proposer.add(false, func(b *batch) {
+	s.proposer.add(batchBytesMax, func(b *batch) {
 		for _, e := range due {
 			b.commands.Reap(e)
 			b.waiters = append(b.waiters, waiter{})

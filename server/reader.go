@@ -88,40 +88,48 @@ func (c *conn) serve(body []byte) bool {
 	switch req.Kind {
 	case wire.Ping:
 		return c.pong(req.Xid)
-	case wire.SetWatches:
-		return c.setWatches(req)
-	case wire.RemoveWatch:
-		return c.removeWatch(req)
+	case wire.SetWatches, wire.RemoveWatch:
+		req.Level = wire.Session // they wait for their turn, not for a barrier
 	}
-	return c.ask(req)
+	return c.ask(req, len(body))
 }
 
 // submit queues a write and adds it to the open batch.
 func (c *conn) submit(xid wire.Xid, refusal wire.Code, body []byte) bool {
 	c.mu.Lock()
-	if !c.waitForRoom() {
+	if !c.waitUntil(func() bool { return c.hasRoom() && c.queue.behindLastWrite() <= readsBeforeWriteMax }) {
 		c.mu.Unlock()
 		return false
 	}
 	id := c.id
-	c.queue.push(xid, nil)
+	c.queue.push(pending{xid: xid, bytes: len(body)})
 	c.mu.Unlock()
-	return c.srv.propose(c, func(b *batch) {
+	return c.srv.proposer.wait(c, func(b *batch) {
 		b.commands.Write(id, refusal, body)
 		b.waiters = append(b.waiters, waiter{conn: c})
 	})
 }
 
-// waitForRoom blocks the reader, and so in the end the client, while too much is unanswered or unread. The caller holds
-// c.mu. It reports false when the connection is ending.
-func (c *conn) waitForRoom() bool {
-	for !c.refused && (c.queue.len() >= pendingMax || len(c.out) >= outHighBytes) {
-		if c.barrier.wanted > c.barrier.armed && !c.barrier.out {
-			// What fills the queue may be reads that wait for a barrier which nobody has asked for yet.
+// hasRoom reports whether one more request may be taken in: not too much is unanswered, or unread by the client. The
+// caller holds c.mu.
+func (c *conn) hasRoom() bool {
+	return c.queue.len() < pendingMax && c.queue.bytes < pendingBytesMax && len(c.out) < outHighBytes
+}
+
+// waitUntil blocks the reader, and so in the end the client, until ready. The caller holds c.mu. It reports false when the
+// connection is ending.
+func (c *conn) waitUntil(ready func() bool) bool {
+	defer c.held.Store(false)
+	for !c.refused && !ready() {
+		c.held.Store(true)
+		if c.stalled || !c.barrier.out && c.barrier.wanted > c.barrier.confirmed {
+			// What fills the queue may be reads whose turn has come, or whose barrier nobody has asked for yet.
 			c.mu.Unlock()
-			c.arm()
+			moved := c.arm()
 			c.mu.Lock()
-			continue
+			if moved {
+				continue
+			}
 		}
 		c.signal()
 		c.room.Wait()
@@ -129,8 +137,9 @@ func (c *conn) waitForRoom() bool {
 	return !c.refused
 }
 
-// ask answers a read: at once if nothing is queued before it and it may see this server's own state as it is, else in turn.
-func (c *conn) ask(req *wire.Request) bool {
+// ask answers a read, or what else needs no log: at once if nothing is queued before it and it may see this server's own
+// state as it is, else in turn. bytes is what it counts for in the queue.
+func (c *conn) ask(req *wire.Request, bytes int) bool {
 	c.mu.Lock()
 	// Only this goroutine puts anything into the queue, so it stays empty while the locks are taken in their order.
 	if c.queue.len() == 0 && req.Level == wire.Session && len(c.out) < outHighBytes {
@@ -147,10 +156,10 @@ func (c *conn) ask(req *wire.Request) bool {
 		return true
 	}
 	defer c.mu.Unlock()
-	if !c.waitForRoom() {
+	if !c.waitUntil(c.hasRoom) {
 		return false
 	}
-	position := c.queue.push(req.Xid, req)
+	position := c.queue.push(pending{xid: req.Xid, bytes: bytes, read: req})
 	if req.Level == wire.Linearizable {
 		c.barrier.wanted = position
 	}
@@ -161,10 +170,10 @@ func (c *conn) ask(req *wire.Request) bool {
 }
 
 // arm asks for a read barrier for everything that was queued since the last one. The reader calls it when it has taken in
-// all that had arrived, so that many reads share one.
-func (c *conn) arm() {
+// all that had arrived, so that many reads share one. It reports whether it has done anything that could make room.
+func (c *conn) arm() bool {
 	c.mu.Lock()
-	stalled := c.stalled
+	stalled := c.stalled && len(c.out) < outHighBytes
 	ask := !c.barrier.out && c.barrier.wanted > c.barrier.confirmed && !c.refused
 	if ask {
 		c.barrier.out, c.barrier.armed = true, c.barrier.wanted
@@ -172,9 +181,11 @@ func (c *conn) arm() {
 	c.mu.Unlock()
 	if ask {
 		c.srv.raft.Barrier(c)
-	} else if stalled {
+	}
+	if stalled {
 		c.srv.resume(c)
 	}
+	return ask || stalled
 }
 
 // BarrierDone answers the reads that the barrier covers: what this server's state shows now is no older than anything that
@@ -192,11 +203,11 @@ func (c *conn) BarrierDone(err error) {
 }
 
 // pong answers a ping from memory. It overtakes whatever is queued: it says that the server is alive and may speak for
-// the session, nothing else.
+// the session, nothing else. A client that does not read what it is sent gets none, and is not read from.
 func (c *conn) pong(xid wire.Xid) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.refused {
+	if !c.waitUntil(func() bool { return len(c.out) < outHighBytes }) {
 		return false
 	}
 	c.out = wire.AppendEmptyReply(c.out, xid, c.srv.seen())
@@ -204,14 +215,24 @@ func (c *conn) pong(xid wire.Xid) bool {
 	return true
 }
 
-// refuse answers a request that is not carried out.
+// refuse answers a request that is not carried out, in its turn.
 func (c *conn) refuse(xid wire.Xid, code wire.Code, detail string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.refused {
+	if !c.waitUntil(c.hasRoom) {
 		return false
 	}
-	c.out = wire.AppendFailureReply(c.out, xid, code, c.srv.seen(), &znode.Error{Detail: detail})
-	c.signal()
+	no := &refusal{code, detail}
+	if c.queue.len() == 0 {
+		c.refuseNow(xid, no)
+		c.signal()
+	} else {
+		c.queue.push(pending{xid: xid, bytes: len(detail), refusal: no})
+		c.stalled = true
+	}
 	return true
+}
+
+func (c *conn) refuseNow(xid wire.Xid, no *refusal) {
+	c.out = wire.AppendFailureReply(c.out, xid, no.code, c.srv.seen(), &znode.Error{Detail: no.detail})
 }

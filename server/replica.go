@@ -18,6 +18,12 @@ func (s *Server) Apply(entries []consensus.Entry) {
 	for i := range entries {
 		s.applyEntry(entries[i].Cmd)
 	}
+	s.publish()
+}
+
+// publish ends apply: it makes the new zxid known, whose events are in the out-queues by now and not before, gives the
+// state's lock back, and wakes the writers.
+func (s *Server) publish() {
 	s.zxid.Store(uint64(s.st.Zxid()))
 	s.mu.Unlock()
 	for i, c := range s.touched {
@@ -192,7 +198,6 @@ func (s *Server) Recover(r io.Reader) error {
 	s.mu.Lock()
 	before := s.st
 	s.st = st
-	s.zxid.Store(uint64(st.Zxid()))
 	s.clockAt = s.now()
 	if s.lease != nil {
 		s.watchMu.Lock()
@@ -212,10 +217,6 @@ func (s *Server) Recover(r io.Reader) error {
 			s.touch(c)
 		}
 	}
-	s.mu.Unlock()
-	for _, c := range s.touched {
-		c.signal()
-	}
-	s.touched = s.touched[:0]
+	s.publish()
 	return nil
 }

@@ -98,7 +98,11 @@ func Start(config Config) (*Server, error) {
 	s.cancel = cancel
 	s.measureDisk()
 	header := state.Header{Server: s.me, Boot: s.boot}
-	s.tasks.Go(func() { s.proposer.run(ctx, header, s.raft.Submit) })
+	s.tasks.Go(func() {
+		if err := s.proposer.run(ctx, header, s.raft.Submit); ctx.Err() == nil && !errors.Is(err, consensus.ErrClosed) {
+			s.fail(fmt.Errorf("the log does not take entries any more: %w", err))
+		}
+	})
 	s.tasks.Go(func() { s.pulse(ctx) })
 	s.tasks.Go(func() { s.accept(ctx) })
 	return s, nil
@@ -149,16 +153,17 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.endAllConns(wire.CodeDraining, "the server is stopping: use another one")
 	deadline := time.NewTimer(drainTimeout)
 	defer deadline.Stop()
-	for s.connections() > 0 {
+	var err error
+	for s.connections() > 0 && err == nil {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			err = ctx.Err()
 		case <-deadline.C:
-			return errors.New("some clients did not take their goodbye in time")
+			err = errors.New("some clients did not take their goodbye in time")
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	return s.raft.TransferLeadership(ctx)
+	return errors.Join(err, s.raft.TransferLeadership(ctx))
 }
 
 // Close stops the server at once and waits for everything it has started. Acknowledged writes are on disk; clients find
@@ -189,9 +194,6 @@ func (s *Server) fail(err error) {
 
 // now is the server's monotonic clock, which counts the time of a suspended machine as well.
 func (s *Server) now() session.Mono { return session.Mono((sinceBoot() - s.started).Milliseconds()) }
-
-// propose adds what fill puts into the open batch on behalf of c. It reports false when the server is stopping.
-func (s *Server) propose(_ *conn, fill func(*batch)) bool { return s.proposer.add(true, fill) }
 
 // resume answers what is ready in c's queue.
 func (s *Server) resume(c *conn) {

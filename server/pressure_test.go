@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coxswain-io/coxswain/wire"
+	"github.com/coxswain-io/coxswain/znode"
+)
+
+// eventually waits until ready, and fails the test if that takes longer than limit.
+func eventually(t *testing.T, limit time.Duration, what string, ready func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ready() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: not after %v", what, limit)
+		}
+	}
+}
+
+// openBig opens a session on s and makes /big, a node of the largest size.
+func openBig(t *testing.T, s *Server) *peer {
+	t.Helper()
+	p := open(t, s)
+	p.frames = wire.NewFrameReader(p.socket, wire.ReplyFrameMax)
+	p.ask(create("/big", make([]byte, znode.MaxDataBytes)...))
+	p.want("1 OK")
+	return p
+}
+
+// theConn returns the server's one connection.
+func theConn(s *Server) *conn {
+	s.connMu.Lock()
+	defer s.connMu.Unlock()
+	for c := range s.conns {
+		return c
+	}
+	return nil
+}
+
+func waiting(c *conn) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.out)
+}
+
+// TestClientThatDiesUnreadIsForgotten: a client that has asked for more than it reads, and is killed, leaves nothing behind
+// and does not keep the server from stopping. (The reader waited for room that nobody would make any more.)
+func TestClientThatDiesUnreadIsForgotten(t *testing.T) {
+	s := startOne(t)
+	p := openBig(t, s)
+	for range 2 * pendingMax {
+		p.ask(get("/big", wire.Session, false))
+	}
+	c := theConn(s)
+	eventually(t, 10*time.Second, "the reader is held back", c.held.Load)
+	if err := p.socket.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	p.socket.Close()
+	eventually(t, 10*time.Second, "the connection is forgotten", func() bool { return s.connections() == 0 })
+}
+
+// TestOnlyPingsOvertake: whatever is asked is answered in turn, also what needs no log and what is refused.
+func TestOnlyPingsOvertake(t *testing.T) {
+	p := open(t, startOne(t))
+	p.ask(create("/a"))
+	p.want("1 OK")
+	var all []byte
+	for i, r := range []wire.Request{
+		get("/a", wire.Linearizable, true),
+		{Kind: wire.RemoveWatch, WatchKind: wire.WatchData, Path: "/a"},
+		get("/a", wire.Linearizable, false),
+		{Kind: wire.SetWatches, DataPaths: []string{"/a"}, Since: 1 << 20},
+		get("/a", wire.Linearizable, false),
+		{Kind: wire.Delete, Ops: []znode.Op{{Kind: znode.OpDelete, Path: "/a"}}}, // without a number
+		get("/a", wire.Linearizable, false),
+		{Kind: wire.SetWatches, ExistPaths: []string{"no/path"}},
+	} {
+		r.Xid = wire.Xid(2 + i)
+		all = wire.AppendRequest(all, &r)
+	}
+	p.send(all)
+	p.want("2 OK", "3 OK", "4 OK", "5 OK", "6 OK", "7 BadArguments", "8 OK", "9 BadArguments no/path")
+}
+
+// TestManyLargeReadsBeforeAWrite: a client that reads as fast as it can gets everything, however much it has asked for in
+// front of a write. (All of it was put into the out-queue when the write was applied, and the client thrown out for that.)
+func TestManyLargeReadsBeforeAWrite(t *testing.T) {
+	s := startOne(t)
+	p := openBig(t, s)
+	var all []byte
+	for range 100 {
+		p.xid++
+		r := get("/big", wire.Linearizable, false)
+		r.Xid = p.xid
+		all = wire.AppendRequest(all, &r)
+	}
+	p.send(all)
+	p.ask(create("/after"))
+	for range 101 {
+		if got := p.next(); !strings.HasSuffix(got, " OK") {
+			t.Fatal(got)
+		}
+	}
+}
+
+// TestPingsOfADeafClient: a client that sends and does not read is not read from; what waits for it stays small.
+func TestPingsOfADeafClient(t *testing.T) {
+	s := startOne(t)
+	p := open(t, s)
+	c := theConn(s)
+	var pings []byte
+	for range 1000 {
+		pings = wire.AppendRequest(pings, &wire.Request{Kind: wire.Ping, Xid: 1 << 60})
+	}
+	if err := p.socket.SetWriteDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for !c.held.Load() {
+		if _, err := p.socket.Write(pings); err != nil {
+			break // the server has stopped reading: the pipe is full
+		}
+		if n := waiting(c); n > outHighBytes+wire.FrameMax {
+			t.Fatalf("%d bytes wait for a client that does not read", n)
+		}
+	}
+	eventually(t, 10*time.Second, "the reader is held back", c.held.Load)
+	if n := waiting(c); n > outHighBytes+wire.FrameMax {
+		t.Errorf("%d bytes wait for a client that does not read", n)
+	}
+}
+
+// TestHelloWhileNothingIsCommitted: with the open batch full and nothing going on, a client is told in time.
+func TestHelloWhileNothingIsCommitted(t *testing.T) {
+	s := startOne(t)
+	p, q := openBig(t, s), connect(t, s)
+	s.mu.Lock() // nothing is applied, as without a quorum
+	p.ask(create("/b", make([]byte, znode.MaxDataBytes)...))
+	p.ask(create("/c", make([]byte, znode.MaxDataBytes)...))
+	p.ask(create("/d", make([]byte, znode.MaxDataBytes)...))
+	w := q.hello(wire.Hello{TimeoutMS: 5000, Attempt: 1})
+	s.mu.Unlock()
+	if w.Code != wire.CodeNoQuorum || w.Detail == "" {
+		t.Errorf("told %s %q, want NoQuorum and why", w.Code.Name(), w.Detail)
+	}
+}
+
+// TestDrainWithADeafClient: a client that does not take its goodbye delays the stop of the server a little, and no more.
+func TestDrainWithADeafClient(t *testing.T) {
+	s := startOne(t)
+	p := openBig(t, s)
+	for range 200 {
+		p.ask(get("/big", wire.Session, false))
+	}
+	c := theConn(s)
+	eventually(t, 10*time.Second, "replies wait for the client", func() bool { return waiting(c) >= outHighBytes })
+	start := time.Now()
+	if err := s.Drain(t.Context()); err != nil {
+		t.Log(err) // it may not have been in time; then it is cut off
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if d := time.Since(start); d > drainTimeout+3*goodbyeTimeout {
+		t.Errorf("draining and closing took %v", d)
+	}
+}
