@@ -21,16 +21,16 @@ func (s *Server) Apply(entries []consensus.Entry) {
 	s.publish()
 }
 
-// publish ends apply: it makes the new zxid known, whose events are in the out-queues by now and not before, gives the
-// state's lock back, and wakes the writers.
+// publish ends apply: it makes the new zxid known, whose events are in the out-queues by now and not before, wakes the
+// writers, and gives the state's lock back.
 func (s *Server) publish() {
 	s.zxid.Store(uint64(s.st.Zxid()))
-	s.mu.Unlock()
 	for i, c := range s.touched {
 		c.signal()
 		s.touched[i] = nil
 	}
 	s.touched = s.touched[:0]
+	s.mu.Unlock()
 }
 
 func (s *Server) applyEntry(entry []byte) {
