@@ -22,6 +22,9 @@ import (
 // A member that is itself at its first start knows of nobody. One that has a log may have to catch up first; until then
 // its "no" is not final and the question is asked again. But members that have never heard of a leader would wait for
 // the asker and the asker for them, so those answer finally too: nothing has ever been promised to anybody.
+//
+// The same question serves three more: a server that waits to be added asks whoever calls it, one that has heard of no
+// leader for a while asks whether it was removed, and a leader asks a new server whether it has caught up.
 
 // censusQuestion: has this replica of this cluster ever run?
 type censusQuestion struct {
@@ -36,12 +39,27 @@ type censusAnswer struct {
 	fresh   bool // the member is itself at its first start
 	final   bool // the member knows all that it will ever know about the past
 	knows   bool // the replica has run before
+	joins   bool // the member waits to be added to a cluster
+	// standing is what the replica that was asked about is in the cluster.
+	standing standing
 }
+
+// standing is a replica's place in the cluster.
+type standing uint8
+
+const (
+	standingUnknown  standing = iota // not found out yet
+	standingStranger                 // not a member
+	standingJoining                  // added, but without a vote yet
+	standingVoter                    // a voting member
+	standingRemoved                  // removed: its id can never be used again
+)
 
 const (
 	answerFresh = 1 << iota
 	answerFinal
 	answerKnows
+	answerJoins
 )
 
 // frame: replica (uint64), then the cluster's name.
@@ -60,35 +78,36 @@ func decodeQuestion(b []byte) (censusQuestion, error) {
 	return censusQuestion{replica: binary.LittleEndian.Uint64(b), cluster: string(b[8:])}, nil
 }
 
-// frame: replica (uint64), flags (one byte), then the cluster's name.
+// frame: replica (uint64), flags (one byte), standing (one byte), then the cluster's name.
 func (a censusAnswer) frame() []byte {
-	b := make([]byte, frameHeaderBytes, frameHeaderBytes+9+len(a.cluster))
+	b := make([]byte, frameHeaderBytes, frameHeaderBytes+10+len(a.cluster))
 	b = binary.LittleEndian.AppendUint64(b, a.replica)
 	var flags byte
 	for _, f := range []struct {
 		on  bool
 		bit byte
-	}{{a.fresh, answerFresh}, {a.final, answerFinal}, {a.knows, answerKnows}} {
+	}{{a.fresh, answerFresh}, {a.final, answerFinal}, {a.knows, answerKnows}, {a.joins, answerJoins}} {
 		if f.on {
 			flags |= f.bit
 		}
 	}
-	b = append(b, flags)
+	b = append(b, flags, byte(a.standing))
 	b = append(b, a.cluster...)
 	sealFrame(b, frameAnswer)
 	return b
 }
 
 func decodeAnswer(b []byte) (censusAnswer, error) {
-	if len(b) < 9 || len(b) > 9+clusterNameMax || b[8]&^(answerFresh|answerFinal|answerKnows) != 0 {
+	if len(b) < 10 || len(b) > 10+clusterNameMax || b[8]&^(answerFresh|answerFinal|answerKnows|answerJoins) != 0 || standing(b[9]) > standingRemoved {
 		return censusAnswer{}, frameError(fmt.Sprintf("census answer of %d bytes is malformed", len(b)))
 	}
 	return censusAnswer{
 		replica: binary.LittleEndian.Uint64(b),
-		cluster: string(b[9:]),
+		cluster: string(b[10:]),
 		fresh:   b[8]&answerFresh != 0,
 		final:   b[8]&answerFinal != 0,
 		knows:   b[8]&answerKnows != 0,
+		joins:   b[8]&answerJoins != 0, standing: standing(b[9]),
 	}, nil
 }
 
@@ -193,14 +212,29 @@ func judge(q censusQuestion, id uint64, addr string, a censusAnswer) (again stri
 	case a.replica != id:
 		return "", &Refusal{Reason: ReasonReplica, Detail: fmt.Sprintf("the members' list says that server %d is at %s, but there is server %d: "+
 			"give every server the same list", id, addr, a.replica)}
+	case a.standing == standingRemoved:
+		return "", removedRefusal(q.replica)
 	case a.knows:
-		return "", &Refusal{Reason: ReasonAmnesia, Detail: fmt.Sprintf("server %d knows that server %d has run before, but the data directory of server %d is empty: "+
-			"its data was lost, and with it promises on which the cluster relies. Bring the data directory back, "+
-			"or remove server %d from the cluster and add a new server with an id that was never used", id, q.replica, q.replica, q.replica)}
+		return "", amnesiaRefusal(id, q.replica)
 	case !a.final:
 		return "has not caught up yet", nil
+	case a.standing == standingStranger || a.standing == standingJoining:
+		return "", &Refusal{Reason: ReasonNotMember, Detail: fmt.Sprintf("the cluster of server %d is running, and server %d was not among its first members: "+
+			"start server %d with --join instead of a list of members, and add it with coxswain members add", id, q.replica, q.replica)}
 	}
 	return "", nil
+}
+
+func amnesiaRefusal(knower, replica uint64) error {
+	return &Refusal{Reason: ReasonAmnesia, Detail: fmt.Sprintf("server %d knows that server %d has run before, but the data directory of server %d is empty: "+
+		"its data was lost, and with it promises on which the cluster relies. Bring the data directory back, or remove server %d from the cluster "+
+		"(coxswain members remove %d) and add a new server with an id that was never used", knower, replica, replica, replica, replica)}
+}
+
+func removedRefusal(replica uint64) error {
+	return &Refusal{Reason: ReasonRemoved, Detail: fmt.Sprintf("server %d was removed from the cluster and can never be part of it again: "+
+		"its data directory can be deleted. To bring this machine back, start a server with an id that was never used, an empty data directory "+
+		"and --join, and add it with coxswain members add", replica)}
 }
 
 func describeMissing(missing, members map[uint64]string) string {
@@ -243,18 +277,21 @@ func (l *Log) answerCensus(q censusQuestion) censusAnswer {
 		return a
 	}
 	a.fresh = !l.started.Load()
-	// The order matters: what the machine knows is asked after it was found to know everything.
-	a.final = a.fresh || l.ready.Load() || l.blank()
+	a.joins = a.fresh && l.joins
+	// The order matters: what the machine and the membership say is asked after they were found to be complete.
+	ready := l.ready.Load()
+	a.standing = l.standing(q.replica)
+	a.final = a.fresh || ready && a.standing != standingUnknown || l.blank()
 	a.knows = l.transport.hasHeard(q.replica) || l.machine.Booted(q.replica)
 	return a
 }
 
 // blank reports whether this replica has a log but has never, in any start, taken part in an election: it has promised
-// nothing and knows of no promise.
+// nothing and knows of no promise. One that was added later is never blank: the cluster has a past.
 func (l *Log) blank() bool {
 	l.gate.RLock()
 	defer l.gate.RUnlock()
-	if l.closed || l.host == nil {
+	if l.closed || l.host == nil || l.founders == 0 {
 		return false
 	}
 	reader, err := l.host.GetLogReader(shardID)

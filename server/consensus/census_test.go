@@ -108,6 +108,7 @@ func TestAMemberRestartedDuringTheFirstStartOfTheOthersDoesNotBlockThem(t *testi
 func TestWhenACensusAnswerIsFinal(t *testing.T) {
 	machine := newLedger()
 	l := &Log{cfg: Config{ReplicaID: 1, Cluster: "c"}, machine: machine, leadership: newLeadership()}
+	removed := map[uint64]struct{}{5: {}}
 	l.transport = newTransport(nil, nil, false, newVetting(1, nil), nil, l.cfg.Log, nil)
 	q := censusQuestion{replica: 3, cluster: "c"}
 	check := func(when string, want censusAnswer, again bool) {
@@ -118,7 +119,7 @@ func TestWhenACensusAnswerIsFinal(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", when, got, want)
 		}
 		state, err := judge(q, 1, "a:1", got)
-		if (state != "") != again || (err != nil) != got.knows {
+		if (state != "") != again || (err != nil) != (got.knows || got.standing != standingUnknown) {
 			t.Errorf("%s: judged %q, %v", when, state, err)
 		}
 	}
@@ -130,9 +131,16 @@ func TestWhenACensusAnswerIsFinal(t *testing.T) {
 	q.replica = 4
 	check("another replica", censusAnswer{}, true)
 	l.ready.Store(true)
-	check("log replayed", censusAnswer{final: true}, false)
+	check("log replayed, membership not read", censusAnswer{}, true)
+	l.roster.newest.Store(&membership{joining: map[uint64]string{6: "f:1"}, removed: removed})
 	l.transport.mark(4)
-	check("heard of", censusAnswer{final: true, knows: true}, false)
+	check("heard of", censusAnswer{final: true, knows: true, standing: standingStranger}, false)
+	q.replica = 5
+	check("removed", censusAnswer{final: true, standing: standingRemoved}, false)
+	q.replica = 6
+	check("joining", censusAnswer{final: true, standing: standingJoining}, false)
+	q.replica = 7
+	check("unknown to a running cluster", censusAnswer{final: true, standing: standingStranger}, false)
 	if got := l.answerCensus(censusQuestion{replica: 3, cluster: "other"}); got != (censusAnswer{replica: 1, cluster: "c"}) {
 		t.Errorf("a question from another cluster: %+v", got)
 	}
@@ -156,8 +164,9 @@ func TestCensusFramesRoundTrip(t *testing.T) {
 	if got, err := decodeQuestion(q.frame()[frameHeaderBytes:]); err != nil || got != q {
 		t.Errorf("question %+v, %v", got, err)
 	}
-	for i := range 8 {
-		a := censusAnswer{replica: 7, cluster: strings.Repeat("x", clusterNameMax), fresh: i&1 != 0, final: i&2 != 0, knows: i&4 != 0}
+	for i := range 16 {
+		a := censusAnswer{replica: 7, cluster: strings.Repeat("x", clusterNameMax), fresh: i&1 != 0, final: i&2 != 0, knows: i&4 != 0, joins: i&8 != 0,
+			standing: standing(i % 5)}
 		if got, err := decodeAnswer(a.frame()[frameHeaderBytes:]); err != nil || got != a {
 			t.Errorf("answer %+v, %v", got, err)
 		}

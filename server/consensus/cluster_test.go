@@ -307,38 +307,6 @@ func TestAFollowerThatIsFarBehindGetsASnapshot(t *testing.T) {
 	}
 }
 
-func TestAReplicaJoinsARunningCluster(t *testing.T) {
-	members := freeAddrs(t, 2)
-	founder := newNode(t, 1, map[uint64]string{1: members[1]})
-	founder.cfg.SnapshotEntries = 20
-	founder.start(t)
-	for i := range 60 {
-		submit(t, founder, fmt.Sprint("write ", i))
-	}
-	joiner := newNode(t, 2, members)
-	joiner.cfg.Join = true
-	joiner.start(t) // listens, so that it can be reached as soon as it is a member
-	ctx, cancel := testContext()
-	defer cancel()
-	host := founder.log.host
-	m, err := host.SyncGetShardMembership(ctx, shardID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := host.SyncRequestAddReplica(ctx, shardID, 2, members[2], m.ConfigChangeID); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		submit(t, joiner, fmt.Sprint("joined, start ", joiner.log.Boot()))
-		sameLedgers(t, []*node{founder, joiner})
-		if got := joiner.log.Status().Members; !maps.Equal(got, members) {
-			t.Errorf("members after joining: %v", got)
-		}
-		joiner.stop(t)
-		joiner.start(t)
-	}
-}
-
 // tally is a Waiter that thousands can share.
 type tally struct {
 	left *atomic.Int64

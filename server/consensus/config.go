@@ -38,8 +38,8 @@ type Config struct {
 	// Members are the raft addresses of the first members by replica id, the same on each, this one among them. Used at
 	// the first start only. Empty: this replica is a cluster of one.
 	Members map[uint64]string
-	// Join is for a replica that was added to a running cluster: its first start waits for the cluster to contact it,
-	// and Members is not used.
+	// Join is for a replica that is to be added to a running cluster: its first start waits until a member, told by
+	// [Log.AddMember], calls it, and Members is not used.
 	Join bool
 	// Cluster is the name of the cluster, up to 255 bytes (default "coxswain"). Members of another name are refused.
 	Cluster string
@@ -59,10 +59,11 @@ type Config struct {
 	// LeaderChanged is told each change of leader that this replica hears of; leader 0 means that there is none. Called
 	// in order by one goroutine; must not block. May be nil.
 	LeaderChanged func(leader, term uint64)
-	// Fatal is called when the process must stop because the state can no longer be trusted. It must not return.
+	// Fatal is called when the process must stop because the state can no longer be trusted, or because this replica was
+	// removed from the cluster. It must not return.
 	// Default: log and exit with status 1. Dragonboat itself panics when its files fail.
 	Fatal func(error)
-	// Interrupt, when closed, makes Open give up waiting for other members. May be nil.
+	// Interrupt, when closed, makes Open give up waiting for other members or for being added. May be nil.
 	Interrupt <-chan struct{}
 }
 

@@ -11,7 +11,8 @@
 //	  │  Raft · log in tan, fsync before acknowledgement · snapshots │◀──▶ transport ◀──▶ other members
 //	  └──────────┬──────────────────────────────────────────────────┘     frames, TLS,      │
 //	             │ entries, in order, from one goroutine                  vetting        census
-//	          Machine.Apply ──▶ Submit returns                                     "have I run before?"
+//	          Machine.Apply ──▶ Submit returns                                     "have I run before?
+//	                                                                                what am I to you?"
 //
 //	data directory, mode 0700
 //	  lock           held while a process runs on it
@@ -29,7 +30,8 @@
 //     before the waiter came: a read of it is linearizable. No clock is involved.
 //   - A replica never runs with a state that it cannot trust. [Open] refuses, with a [Refusal] that says what to do: a
 //     data directory of another cluster, replica, host name, address or format; one in use; one whose log, identity or
-//     snapshot is missing or damaged; an empty one for a replica that the other members know to have run before.
+//     snapshot is missing or damaged; an empty one for a replica that the other members know to have run before, or to
+//     have removed.
 //     Damage that shows later ends the process: [Config.Fatal], or a panic of Dragonboat.
 //   - The raft port reads no more than a frame may have, allocates only for what has come, and hands to Dragonboat only
 //     messages that a member may send; Dragonboat's own port does none of this. Without TLS it is not opened to other
@@ -43,6 +45,27 @@
 // port, and waits for all of them, before it promises anything. Members know from the machine's state and from whom they
 // have heard since they started. A replica must therefore be made known to the machine before it serves anybody. For:
 // needs nothing but the members themselves. Against: a cluster cannot be formed while one of its first members is down.
+//
+// # Membership
+//
+//	server 4 --join                       member                       leader
+//	waits, empty     ◀── who are you? ──  AddMember(4)
+//	                                      added without a vote
+//	held             ◀────────────────────────────────────────────────  calls it
+//	                 ─── what am I to you? ──────────────────────────▶
+//	runs, catches up ◀────────────────────────────────────────────────  log or snapshot
+//	                 ◀── have you caught up? ─────────────────────────  machine knows it
+//	votes            ◀────────────────────────────────────────────────  gives it its vote
+//
+// A new member has no vote until it has caught up, so the cluster never waits for it; giving the vote is the leader's task,
+// whoever that is by then. A replica with a vote is therefore always known to the machine, and one that joins runs only if
+// its caller says that it has no vote and has never run. Changes name the one before them, so two at a time cannot both
+// happen. RemoveMember asks the others first: it does not leave a cluster that could not go on. A removed replica reads of
+// it in the log, or hears of no leader and asks; then it ends by [Config.Fatal], at once or after every start. Its id is
+// refused for ever. A replica's address never changes, and is believed only after the replica has answered there.
+//
+// For: one command, which refuses most mistakes before anything has changed. Against: a cluster that has lost its majority
+// cannot be changed, and a new server must be running before it is added.
 //
 // # Choices
 //
@@ -59,6 +82,6 @@
 // # What it does not do
 //
 // It does not order Submits of several goroutines, batch commands, remember replies, or retry for ever on behalf of a
-// caller whose context has ended. It does not change the membership. It does not watch the disk: a full one makes
+// caller whose context has ended. It does not remove a member by itself, however long that is down. It does not watch the disk: a full one makes
 // Dragonboat panic, so whoever serves clients must stop writing before. One Raft group only.
 package consensus

@@ -12,7 +12,8 @@ import (
 // identityFormat is the version of the data directory as a whole.
 const identityFormat = 1
 
-// identity says whose data a data directory holds. Written once, at the end of the first start's census.
+// identity says whose data a data directory holds. Written once: at the end of the first start's census,
+// or when a member has called a replica that joins.
 type identity struct {
 	Format   int               `json:"format"`
 	Cluster  string            `json:"cluster"`
@@ -94,7 +95,7 @@ func (id *identity) check(c Config, hostname string) error {
 		return &Refusal{Reason: ReasonRaftAddr, Detail: fmt.Sprintf("server %d is known to the cluster at %s, the configuration says %s: "+
 			"go back to the old raft address, or remove the server from the cluster and add a new one with another id", id.Replica, id.RaftAddr, c.RaftAddr)}
 	}
-	if !c.Join && !maps.Equal(id.Members, c.Members) {
+	if !c.Join && !id.Joined && !maps.Equal(id.Members, c.Members) {
 		c.Log.Warn().Interface("given", c.Members).Interface("recorded", id.Members).
 			Msg("the list of members differs from the one of the first start; it is used at the first start only and is ignored now")
 	}

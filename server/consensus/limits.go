@@ -44,6 +44,9 @@ const (
 	// ones are closed at once.
 	inboundMax = 256
 
+	// strangersMax bounds the replicas of unknown address that are being asked who they are at the same time.
+	strangersMax = 16
+
 	// snapshotEntriesDefault is the number of log entries between two snapshots. An entry is a batch of many writes.
 	snapshotEntriesDefault = 20_000
 
@@ -64,6 +67,11 @@ const (
 	// barrierRetryTicks is the first such time after a change of leader. A new leader ignores ReadIndex without notice
 	// until its first entry is committed, which takes one round trip and one fsync.
 	barrierRetryTicks = 2
+	// rosterTicks is the time between two looks at new members that wait for their vote, and at whether there is a leader.
+	rosterTicks = 25
+	// doubtTicks is how long a member hears of no leader before it asks the others whether it was removed; far longer
+	// than an election.
+	doubtTicks = 200
 	// pauseTicks is how long to wait when the library refuses a request at once although there is a leader.
 	pauseTicks = 1
 )

@@ -19,7 +19,8 @@ type Log struct {
 	machine    Machine
 	dir        *dataDir
 	boot       uint64
-	founders   int // number of first members, 0 if this replica joined later
+	founders   int  // number of first members, 0 if this replica joined later
+	joins      bool // this is the first start of a replica that joins later
 	transport  *transport
 	session    *client.Session
 	stats      *stats
@@ -33,8 +34,12 @@ type Log struct {
 	ready   atomic.Bool   // a read barrier has been passed: the past is known
 	applied atomic.Uint64 // log index up to which the machine has been brought
 
-	closing chan struct{}  // closed when Close begins
-	running sync.WaitGroup // the barrier's goroutine
+	roster roster
+
+	closing chan struct{}      // closed when Close begins
+	life    context.Context    // ends then, too
+	end     context.CancelFunc // of life
+	running sync.WaitGroup     // the barrier's goroutine and the roster's
 
 	// gate is held in shared mode around calls into Dragonboat, which do not block and must not come after its Close.
 	gate   sync.RWMutex
@@ -66,15 +71,18 @@ type Status struct {
 	Applied uint64 // log index up to which the machine has been brought
 	Boot    uint64
 	Ready   bool // the log has been replayed
+	// Members are the raft addresses of the voting members by id, Joining of those who have no vote yet.
 	Members map[uint64]string
+	Joining map[uint64]string
 }
 
-// Status returns what this replica knows. Members are those of the applied part of the log, empty before any is.
+// Status returns what this replica knows. Members are those of the applied part of the log, empty before any is; Joining
+// is as new as the last time that the leader was reached.
 func (l *Log) Status() Status {
 	v := l.leadership.view()
 	return Status{
 		Replica: l.cfg.ReplicaID, Leader: v.leader, Term: v.term, Applied: l.applied.Load(),
-		Boot: l.boot, Ready: l.ready.Load(), Members: l.members(),
+		Boot: l.boot, Ready: l.ready.Load(), Members: l.members(), Joining: l.joining(),
 	}
 }
 
@@ -82,7 +90,7 @@ func (l *Log) Status() Status {
 func (l *Log) members() map[uint64]string {
 	l.gate.RLock()
 	defer l.gate.RUnlock()
-	if l.closed {
+	if l.closed || l.host == nil {
 		return nil
 	}
 	info := l.host.GetNodeHostInfo(dragonboat.NodeHostInfoOption{SkipLogInfo: true})
@@ -176,6 +184,7 @@ func (l *Log) isClosing() bool {
 func (l *Log) Close() error {
 	l.close.Do(func() {
 		close(l.closing)
+		l.end()
 		l.running.Wait()
 		l.closeHost()
 		l.detach()

@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -9,7 +10,8 @@ import (
 
 // Open starts a replica on a data directory, making both if this is the first start. It returns when the newest
 // snapshot has been recovered; the log is replayed after that, see [Log.Ready]. At the first start of one of several
-// members it waits until every other one has been reached, see [Config.Interrupt].
+// members it waits until every other one has been reached, and with [Config.Join] until it has been added; see
+// [Config.Interrupt].
 //
 // Whatever makes it unsafe to run is refused with a [*Refusal]. m must be empty.
 func Open(cfg Config, m Machine) (*Log, error) {
@@ -21,17 +23,22 @@ func Open(cfg Config, m Machine) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{cfg: cfg, machine: m, leadership: newLeadership(), closing: make(chan struct{})}
+	l.life, l.end = context.WithCancel(context.Background())
+	l.roster.init()
 	l.submissions.waiting = make(map[uint64]chan struct{})
 	l.barrier.wake = make(chan struct{}, 1)
 	l.stats = newStats(l)
 	if l.dir, err = openDataDir(cfg.DataDir); err != nil {
+		l.end()
 		return nil, err
 	}
 	if err := l.open(); err != nil {
+		l.end()
 		return nil, errors.Join(err, l.dir.close())
 	}
 	// The first barrier makes the log ready even if nobody else asks for one.
 	l.running.Go(l.runBarrier)
+	l.running.Go(l.runRoster)
 	l.Barrier(make(onceWaiter, 1))
 	return l, nil
 }
@@ -76,8 +83,13 @@ func (l *Log) open() error {
 	if id != nil {
 		members = id.Members
 	}
-	l.founders = len(members)
+	l.founders, l.joins = len(members), len(members) == 0
 	l.transport = newTransport(listener, creds, l.cfg.InsecureRaft, newVetting(l.cfg.ReplicaID, members), l.answerCensus, l.cfg.Log, l.stats)
+	l.transport.self = censusQuestion{replica: l.cfg.ReplicaID, cluster: l.cfg.Cluster}
+	l.transport.held.Store(true)
+	if l.joins {
+		l.transport.meetings = make(chan meeting)
+	}
 	l.started.Store(id != nil)
 	l.detach = bridge.attach(l.cfg.Log)
 	host, err := startHost(l.cfg, l.cfg.hostConfig(l.transport, l))
@@ -101,7 +113,8 @@ func (l *Log) start(id *identity, hostname string) (err error) {
 	defer recoverStart(l.cfg, &err)
 	l.session = l.host.GetNoOPSession(shardID)
 	if l.host.HasNodeInfo(shardID, l.cfg.ReplicaID) {
-		if err := startReplica(l.cfg, l.host, nil, false, l); err != nil {
+		l.transport.held.Store(false)
+		if err := startReplica(l.cfg, l.host, nil, false, id.Joined, l); err != nil {
 			return err
 		}
 		return l.dir.endFirstStart()
@@ -117,16 +130,20 @@ func (l *Log) start(id *identity, hostname string) (err error) {
 		fresh := l.cfg.identity(hostname)
 		id = &fresh
 	}
-	if !id.Joined {
-		if err := l.runCensus(id.Members); err != nil {
-			return err
-		}
+	if id.Joined {
+		err = l.awaitCall()
+	} else {
+		err = l.runCensus(id.Members)
+	}
+	if err != nil {
+		return err
 	}
 	if err := l.dir.writeIdentity(*id); err != nil {
 		return err
 	}
 	l.started.Store(true)
-	if err := startReplica(l.cfg, l.host, id.Members, id.Joined, l); err != nil {
+	l.transport.held.Store(false)
+	if err := startReplica(l.cfg, l.host, id.Members, id.Joined, id.Joined, l); err != nil {
 		return err
 	}
 	return l.dir.endFirstStart()

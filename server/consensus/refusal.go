@@ -2,7 +2,7 @@ package consensus
 
 import "errors"
 
-// Reason says why [Open] refuses to start; errors.Is compares an error from Open with it.
+// Reason says why [Open] refuses to start, or why the membership is not changed; errors.Is compares such an error with it.
 type Reason uint8
 
 // Reasons to refuse to start. Each protects the cluster from a replica that would break its promises.
@@ -22,7 +22,20 @@ const (
 	ReasonLog                           // the log is missing or cannot be read
 	ReasonSnapshot                      // a snapshot is damaged
 	ReasonAmnesia                       // this replica has run before and has lost its data
-	ReasonInterrupted                   // Config.Interrupt was closed during the census
+	ReasonInterrupted                   // Config.Interrupt was closed while Open waited for other members
+	ReasonRemoved                       // this replica, or the one that is to be added or removed, was removed from the cluster
+	ReasonNotMember                     // this replica is not a member of the running cluster that it was told to be one of
+)
+
+// Reasons not to change the membership.
+const (
+	ReasonMember        Reason = iota + 1 + ReasonNotMember // the id is a member's already, or has been
+	ReasonUnknownMember                                     // there is no such member, or it has no vote
+	ReasonLastMember                                        // nobody would be left
+	ReasonSelf                                              // a server does not remove itself
+	ReasonAddress                                           // the address is not one, or belongs to another member
+	ReasonUnreachable                                       // no server that waits to be added answers at the address
+	ReasonQuorum                                            // the members that would be left could not go on
 )
 
 var reasonNames = [...]string{
@@ -31,6 +44,9 @@ var reasonNames = [...]string{
 	ReasonHostname: "hostname changed", ReasonRaftAddr: "raft address changed", ReasonPort: "raft port",
 	ReasonInsecure: "insecure raft address", ReasonTLS: "TLS files", ReasonIdentity: "identity lost",
 	ReasonLog: "log unreadable", ReasonSnapshot: "snapshot damaged", ReasonAmnesia: "data lost", ReasonInterrupted: "interrupted",
+	ReasonRemoved: "removed from the cluster", ReasonNotMember: "not a member of the running cluster",
+	ReasonMember: "already a member", ReasonUnknownMember: "no such member", ReasonLastMember: "last member", ReasonSelf: "cannot remove itself",
+	ReasonAddress: "address illegal or taken", ReasonUnreachable: "new server does not answer", ReasonQuorum: "no quorum would be left",
 }
 
 // Error returns a few words for the reason.
@@ -41,7 +57,8 @@ func (r Reason) Error() string {
 	return "unknown reason"
 }
 
-// Refusal is the error of [Open], and of a recovery that fails later.
+// Refusal is the error of [Open], of a recovery that fails later, of a server that was removed, and of changes to the
+// membership that are not made.
 type Refusal struct {
 	// Reason is for programs.
 	Reason Reason

@@ -80,8 +80,14 @@ func startHost(c Config, hc config.NodeHostConfig) (host *dragonboat.NodeHost, e
 	return host, err
 }
 
-func startReplica(c Config, host *dragonboat.NodeHost, members map[uint64]string, join bool, l *Log) error {
-	if err := host.StartConcurrentReplica(members, join, l.newReplica, c.replicaConfig()); err != nil {
+// startReplica starts the Raft group. first is its members if this is the start that founds it, join is for the first start of
+// one that joins, joined for all of its starts.
+func startReplica(c Config, host *dragonboat.NodeHost, first map[uint64]string, join, joined bool, l *Log) error {
+	config := c.replicaConfig()
+	// It comes without a vote. That it was given one is in its log; started as a voter it would refuse to read there that
+	// it had none before.
+	config.IsNonVoting = joined
+	if err := host.StartConcurrentReplica(first, join, l.newReplica, config); err != nil {
 		return unreadableLog(c, err)
 	}
 	return nil
@@ -106,7 +112,7 @@ func (e raftEvents) LeaderUpdated(info raftio.LeaderInfo) {
 	e.log.cfg.LeaderChanged(info.LeaderID, info.Term)
 }
 
-// systemEvents hears of snapshots. Dragonboat's workers wait for each call.
+// systemEvents hears of snapshots and of changes to the membership. Dragonboat's workers wait for each call.
 type systemEvents struct{ log *Log }
 
 func (e systemEvents) SnapshotRecovered(info raftio.SnapshotInfo) {
@@ -131,11 +137,14 @@ func (e systemEvents) SendSnapshotStarted(info raftio.SnapshotInfo) {
 	e.log.cfg.Log.Info().Uint64("to", info.ReplicaID).Msg("sending a snapshot to a replica that is too far behind for the log")
 }
 
+// NodeDeleted: this replica has read in the log that it was removed.
+func (e systemEvents) NodeDeleted(raftio.NodeInfo) { e.log.roster.expel() }
+
+func (e systemEvents) MembershipChanged(raftio.NodeInfo) { e.log.roster.touch() }
+
 func (systemEvents) NodeHostShuttingDown()                       {}
 func (systemEvents) NodeUnloaded(raftio.NodeInfo)                {}
-func (systemEvents) NodeDeleted(raftio.NodeInfo)                 {}
 func (systemEvents) NodeReady(raftio.NodeInfo)                   {}
-func (systemEvents) MembershipChanged(raftio.NodeInfo)           {}
 func (systemEvents) ConnectionEstablished(raftio.ConnectionInfo) {}
 func (systemEvents) ConnectionFailed(raftio.ConnectionInfo)      {}
 func (systemEvents) SendSnapshotCompleted(raftio.SnapshotInfo)   {}

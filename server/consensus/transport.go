@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lni/dragonboat/v4/config"
@@ -28,16 +29,25 @@ type transport struct {
 	stats    *stats
 	messages raftio.MessageHandler
 	chunks   raftio.ChunkHandler
+	self     censusQuestion  // what to ask a stranger: about this replica
+	meetings chan meeting    // nil unless this replica waits to be added to a cluster
 	context  context.Context // ends when the transport closes
 	cancel   context.CancelFunc
 
-	running sync.WaitGroup // the accept loop and every connection's goroutine
+	running sync.WaitGroup // the accept loop, every connection's goroutine, and those that ask strangers
+
+	// held keeps everything but the census from Dragonboat until the replica may run.
+	held atomic.Bool
+	// heardAt is when the last message from a replica came, as time since born.
+	heardAt atomic.Int64
+	born    time.Time // immutable
 
 	mu      sync.Mutex
 	closed  bool
 	inbound map[net.Conn]struct{}
 	links   map[string]int      // open connections for messages, by the address they lead to
 	heard   map[uint64]struct{} // replicas from which a Raft message has come
+	asking  map[uint64]struct{} // strangers who are being asked who they are
 }
 
 func newTransport(listener net.Listener, creds *credentials, insecure bool, vet *vetting, answer func(censusQuestion) censusAnswer, log zerolog.Logger, stats *stats) *transport {
@@ -46,6 +56,7 @@ func newTransport(listener net.Listener, creds *credentials, insecure bool, vet 
 		listener: listener, creds: creds, insecure: insecure, vet: vet, answer: answer, log: log, stats: stats,
 		context: ctx, cancel: cancel,
 		inbound: make(map[net.Conn]struct{}), links: make(map[string]int), heard: make(map[uint64]struct{}),
+		asking: make(map[uint64]struct{}), born: time.Now(),
 	}
 }
 
@@ -180,17 +191,26 @@ func (t *transport) receive(c net.Conn) error {
 			if err != nil {
 				return frameError("undecodable messages: " + err.Error())
 			}
+			claimed := batch.SourceAddress
 			if n := t.vet.batch(&batch); n > 0 {
 				t.stats.messagesRefused.Add(n)
 			}
 			if len(batch.Requests) == 0 {
 				continue
 			}
-			if from := batch.Requests[0].From; from != heard {
+			from := batch.Requests[0].From
+			if from != heard {
 				heard = from
 				t.mark(from)
 			}
-			t.messages(batch)
+			t.heardAt.Store(int64(time.Since(t.born)))
+			held := t.held.Load()
+			if held && t.meetings != nil || batch.SourceAddress == "" && t.vet.stranger(from) {
+				t.meet(from, claimed)
+			}
+			if !held {
+				t.messages(batch)
+			}
 		case frameChunk:
 			chunk, err := decodeChunk(payload)
 			if err != nil {
@@ -198,6 +218,9 @@ func (t *transport) receive(c net.Conn) error {
 			}
 			if err := t.vet.chunk(&chunk); err != nil {
 				return err
+			}
+			if t.held.Load() {
+				return errHeld
 			}
 			if !t.chunks(chunk) {
 				return frameError("piece of a snapshot rejected")
@@ -231,6 +254,11 @@ func (t *transport) hasHeard(replica uint64) bool {
 	defer t.mu.Unlock()
 	_, ok := t.heard[replica]
 	return ok
+}
+
+// silent is how long no message of another replica has come.
+func (t *transport) silent() time.Duration {
+	return time.Since(t.born) - time.Duration(t.heardAt.Load())
 }
 
 // reachable reports whether a connection for messages to addr is open.

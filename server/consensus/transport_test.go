@@ -271,14 +271,16 @@ func TestMessagesThatDragonboatMustNotSeeAreDropped(t *testing.T) {
 	submit(t, n, "undisturbed")
 }
 
-func TestOnlyAReplicaThatJoinsLearnsAddresses(t *testing.T) {
+func TestAddressesAreLearntOnlyOfReplicasThatWereFoundThere(t *testing.T) {
 	batch := func(from uint64, addr string) *raftpb.MessageBatch {
 		m := message(raftpb.Heartbeat, "")
 		m.From = from
 		return &raftpb.MessageBatch{SourceAddress: addr, Requests: []raftpb.Message{m}}
 	}
 	founder := newVetting(1, map[uint64]string{1: "a:1", 2: "b:1"})
+	founder.learn(2, "evil:1")
 	joiner := newVetting(1, nil)
+	joiner.learn(2, "b:1")
 	for _, c := range []struct {
 		who     string
 		vetting *vetting
@@ -289,10 +291,9 @@ func TestOnlyAReplicaThatJoinsLearnsAddresses(t *testing.T) {
 		{"founder hears a member", founder, 2, "b:1", true},
 		{"founder hears a member from elsewhere", founder, 2, "evil:1", false},
 		{"founder hears a stranger", founder, 3, "c:1", false},
-		{"joiner hears a member", joiner, 2, "b:1", true},
-		{"joiner hears it again", joiner, 2, "b:1", true},
+		{"joiner hears whom it has asked", joiner, 2, "b:1", true},
 		{"joiner hears it from elsewhere", joiner, 2, "evil:1", false},
-		{"joiner hears nonsense", joiner, 3, "nonsense", false},
+		{"joiner hears a stranger", joiner, 3, "c:1", false},
 	} {
 		b := batch(c.from, c.addr)
 		if n := c.vetting.batch(b); n != 0 || len(b.Requests) != 1 {

@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"sync"
 
@@ -12,14 +13,13 @@ import (
 // meant for inside, one without addressee, or one that gives a member another address makes it panic.
 type vetting struct {
 	replica uint64 // immutable
-	fixed   bool   // immutable: addrs were given by the first members' list; strangers' addresses are not learnt
 
 	mu    sync.Mutex
-	addrs map[uint64]string // raft address of each replica as far as known
+	addrs map[uint64]string // raft addresses of the first members, and of those who answered for themselves there
 }
 
 func newVetting(replica uint64, members map[uint64]string) *vetting {
-	v := &vetting{replica: replica, fixed: len(members) > 0, addrs: make(map[uint64]string, len(members))}
+	v := &vetting{replica: replica, addrs: make(map[uint64]string, len(members))}
 	for id, addr := range members {
 		v.addrs[id] = addr
 	}
@@ -61,22 +61,44 @@ func (v *vetting) message(m *raftpb.Message) bool {
 	return m.Type != raftpb.LeaderTransfer || m.Hint != 0
 }
 
-// source reports whether Dragonboat may learn from b that its senders are at b's address. Only a replica that joins has
-// to; the others know all members from the first list and the log.
+// source reports whether Dragonboat may learn from b that its senders are at b's address: only if they were found there
+// before. A replica that has not read in the log of a member which was added meanwhile could not answer it otherwise.
 func (v *vetting) source(b *raftpb.MessageBatch) bool {
-	if b.SourceAddress == "" || !validAddr(b.SourceAddress) {
+	if b.SourceAddress == "" {
 		return false
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, m := range b.Requests {
-		known, ok := v.addrs[m.From]
-		if ok && known != b.SourceAddress || !ok && v.fixed {
+		if v.addrs[m.From] != b.SourceAddress {
 			return false
 		}
-		v.addrs[m.From] = b.SourceAddress
 	}
 	return true
+}
+
+// learn notes that a replica was found at addr. What is known already stays: addresses do not change.
+func (v *vetting) learn(replica uint64, addr string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, ok := v.addrs[replica]; !ok {
+		v.addrs[replica] = addr
+	}
+}
+
+// stranger reports whether the replica's address is not known.
+func (v *vetting) stranger(replica uint64) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_, ok := v.addrs[replica]
+	return !ok
+}
+
+// known returns the addresses of all replicas that are known.
+func (v *vetting) known() map[uint64]string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return maps.Clone(v.addrs)
 }
 
 // chunk reports why a piece of a snapshot cannot be meant for this replica.
