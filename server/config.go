@@ -23,7 +23,7 @@ type Config struct {
 	// Members are the raft addresses of all servers by id, the same on every server; used at the first start only.
 	// Empty: a cluster of one.
 	Members map[uint64]string
-	// Join makes the first start wait to be added to a running cluster instead of forming one of Members.
+	// Join makes the first start wait to be added to a running cluster (AddMember) instead of forming one of Members.
 	Join bool
 	// TLS of the raft port, required unless RaftAddr is a loopback address or InsecureRaft is set.
 	TLS consensus.TLSFiles
@@ -38,7 +38,8 @@ type Config struct {
 	SnapshotEntries uint64
 	// Tick is the unit of Raft's timeouts (default 10 ms); tests on slow builds raise it.
 	Tick time.Duration
-	// Interrupt, when closed, makes Start give up while it waits for the other members' answers at a first start.
+	// Interrupt, when closed, makes Start give up while it waits at a first start: for the other members' answers, or to be
+	// added.
 	Interrupt <-chan struct{}
 	// Log receives the server's log lines (default: none).
 	Log *zerolog.Logger

@@ -42,6 +42,6 @@
 //
 // # What it does not do
 //
-// It decides nothing about znodes and sessions: that is the state's. It knows no flags, no files but the data directory's
+// It decides nothing about znodes and sessions: that is the state's; nor about who belongs to the cluster: that is the log's. It knows no flags, no files but the data directory's
 // free space, and nothing of Raft but what package consensus offers.
 package server

@@ -13,7 +13,8 @@ type Status struct {
 	Leader      uint64            `json:"leader"` // 0: none known
 	Term        uint64            `json:"term"`
 	Applied     uint64            `json:"applied_index"`
-	Members     map[string]string `json:"members"` // raft addresses by id
+	Members     map[string]string `json:"members"` // raft addresses of those with a vote by id
+	Joining     map[string]string `json:"joining"` // of those that have been added and have no vote yet
 	Zxid        znode.Zxid        `json:"zxid"`
 	ClockMS     int64             `json:"cluster_clock_ms"`
 	Znodes      int64             `json:"znodes"`
@@ -35,10 +36,13 @@ func (s *Server) Status() Status {
 	raft := s.raft.Status()
 	st := Status{
 		Server: uint64(s.me), Ready: s.IsReady(), Leader: raft.Leader, Term: raft.Term, Applied: raft.Applied,
-		Members: map[string]string{}, Connections: s.connections(), FreeDisk: s.metrics.freeDisk.Load(), LowDisk: s.lowDisk.Load(),
+		Members: map[string]string{}, Joining: map[string]string{}, Connections: s.connections(), FreeDisk: s.metrics.freeDisk.Load(), LowDisk: s.lowDisk.Load(),
 	}
 	for id, addr := range raft.Members {
 		st.Members[strconv.FormatUint(id, 10)] = addr
+	}
+	for id, addr := range raft.Joining {
+		st.Joining[strconv.FormatUint(id, 10)] = addr
 	}
 	s.watchMu.Lock()
 	st.Watches = s.watches.Len()

@@ -1,7 +1,7 @@
-// Command coxswain is the server: coxswain serve starts one.
+// Command coxswain is the server: coxswain serve starts one, coxswain members shows and changes the cluster it is in.
 //
 // See coxswain help serve for its flags, each of which is also an environment variable and a key of a configuration file.
-// Exit status: 0 after an orderly stop, 1 if it could not start or go on, 2 for wrong usage.
+// Exit status: 0 after an orderly stop or when done, 1 if it could not start or go on or was refused, 2 for wrong usage.
 package main
 
 import (
@@ -29,18 +29,18 @@ func run(args []string, stderr io.Writer) int {
 		Usage:       "a coordination service: znodes, sessions, watches and locks, replicated by Raft",
 		Description: "Start a server with defaults, keeping its data in ./coxswain-data:\n\n   coxswain serve\n\nand talk to it with the shell:\n\n   cox",
 		Version:     version(),
-		Commands:    []*cli.Command{serveCommand()},
+		Commands:    []*cli.Command{serveCommand(), membersCommand()},
 		// Errors are printed here, once, and not by the library.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
-				return usageError{fmt.Errorf("unknown command %q: did you mean serve? (coxswain help lists what there is)", c.Args().First())}
+				return usageError{fmt.Errorf("unknown command %q: there are serve and members (see coxswain help)", c.Args().First())}
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}
-	err := app.Run(args)
+	err := app.Run(flagsFirst(args))
 	if err == nil {
 		return 0
 	}

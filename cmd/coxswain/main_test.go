@@ -31,7 +31,7 @@ func TestRefusals(t *testing.T) {
 		status int
 		want   string // in the message
 	}{
-		{"unknown command", "start", 2, `unknown command "start": did you mean serve?`},
+		{"unknown command", "start", 2, `unknown command "start": there are serve and members`},
 		{"unknown flag", "serve --port 1", 2, "flag provided but not defined: -port"},
 		{"argument", "serve now", 2, `not "now"`},
 		{"id that is no number", "serve --id one", 2, "one"},

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -51,7 +53,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "raft-addr", Value: "127.0.0.1:7182", Usage: "`HOST:PORT` for the other servers", EnvVars: []string{"COXSWAIN_RAFT_ADDR"}},
 		&cli.StringFlag{Name: "admin-addr", Value: "127.0.0.1:7183", Usage: "`HOST:PORT` for health, status and metrics over HTTP; empty: off", EnvVars: []string{"COXSWAIN_ADMIN_ADDR"}},
 		&cli.StringFlag{Name: "members", Usage: "raft addresses of all servers, `1=HOST:PORT,2=…`, the same on every server; used at the first start only; absent: a cluster of one", EnvVars: []string{"COXSWAIN_MEMBERS"}},
-		&cli.BoolFlag{Name: "join", Usage: "at the first start, wait to be added to a running cluster instead of forming one", EnvVars: []string{"COXSWAIN_JOIN"}},
+		&cli.BoolFlag{Name: "join", Usage: "at the first start, wait to be added to a running cluster (coxswain members add) instead of forming one", EnvVars: []string{"COXSWAIN_JOIN"}},
 		&cli.StringFlag{Name: "raft-ca", Usage: "PEM `FILE` of the authority that signs the servers' certificates; required beyond loopback", EnvVars: []string{"COXSWAIN_RAFT_CA"}},
 		&cli.StringFlag{Name: "raft-cert", Usage: "PEM `FILE` of this server's certificate, for the host of its raft address", EnvVars: []string{"COXSWAIN_RAFT_CERT"}},
 		&cli.StringFlag{Name: "raft-key", Usage: "PEM `FILE` of its key", EnvVars: []string{"COXSWAIN_RAFT_KEY"}},
@@ -102,16 +104,27 @@ func serve(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		defer func() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			if err := a.Close(ctx); err != nil {
-				log.Warn().Err(err).Msg("closing the admin listener")
-			}
-		}()
+		defer closeAdmin(a, log)
 		adminAddr = a.Addr()
 	}
+	switch socket, err := admin.ListenSocket(c.String("data-dir"), s); {
+	case errors.Is(err, admin.ErrPathTooLong):
+		log.Warn().Err(err).Msg("going on without it: coxswain members cannot reach this server")
+	case err != nil:
+		return err
+	default:
+		defer closeAdmin(socket, log)
+	}
 	return serveUntil(s, stop, log, adminAddr)
+}
+
+// closeAdmin gives requests under way a moment.
+func closeAdmin(l *admin.Listener, log zerolog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := l.Close(ctx); err != nil {
+		log.Warn().Err(err).Msg("closing an admin listener")
+	}
 }
 
 // serveUntil waits until the server is ready, says so, and waits for a signal to drain it.
@@ -129,7 +142,8 @@ func serveUntil(s *server.Server, stop <-chan os.Signal, log zerolog.Logger, adm
 				return err
 			}
 			st := s.Status()
-			log.Info().Uint64("id", st.Server).Str("clients", s.ClientAddr()).Str("raft", st.Members[strconv.FormatUint(st.Server, 10)]).
+			me := strconv.FormatUint(st.Server, 10)
+			log.Info().Uint64("id", st.Server).Str("clients", s.ClientAddr()).Str("raft", cmp.Or(st.Members[me], st.Joining[me])).
 				Str("admin", adminAddr).Int("members", len(st.Members)).Stringer("zxid", st.Zxid).Msg("ready")
 			waiting.Stop()
 			ready = nil

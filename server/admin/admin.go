@@ -13,12 +13,14 @@ import (
 	"github.com/coxswain-io/coxswain/server"
 )
 
-// Times and sizes of the HTTP server: it talks to probes, not to browsers far away.
+// Times and sizes of the HTTP server: it talks to probes and to operators, not to browsers far away.
 const (
 	headerTimeout  = 5 * time.Second
 	requestTimeout = 10 * time.Second
 	idleTimeout    = time.Minute
 	headerBytesMax = 8 << 10
+	// changeTimeout is for one change of the membership or of the leader: many elections.
+	changeTimeout = 30 * time.Second
 )
 
 // Listener serves one server's condition.
@@ -36,9 +38,13 @@ func Listen(addr string, s *server.Server) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("admin address %s: %w: choose another --admin-addr, or an empty one to do without", addr, err)
 	}
+	return start(listener, Handler(s)), nil
+}
+
+func start(listener net.Listener, h http.Handler) *Listener {
 	l := &Listener{addr: listener.Addr(), ended: make(chan struct{})}
 	l.http = http.Server{
-		Handler: Handler(s), ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
+		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout + changeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytesMax,
 	}
 	go func() {
@@ -47,7 +53,7 @@ func Listen(addr string, s *server.Server) (*Listener, error) {
 			l.err = err
 		}
 	}()
-	return l, nil
+	return l
 }
 
 // Addr is the address that is listened on, with the port that was picked.
@@ -60,8 +66,10 @@ func (l *Listener) Close(ctx context.Context) error {
 	return errors.Join(l.err, err)
 }
 
-// Handler serves s's condition.
-func Handler(s *server.Server) http.Handler {
+// Handler serves s's condition; it answers nothing that changes anything.
+func Handler(s *server.Server) http.Handler { return condition(s) }
+
+func condition(s *server.Server) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { reply(w, "alive\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -76,12 +84,17 @@ func Handler(s *server.Server) http.Handler {
 		s.WriteMetrics(w)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		_ = e.Encode(s.Status()) // fails only if the client has gone
+		replyJSON(w, http.StatusOK, s.Status())
 	})
 	return mux
 }
 
 func reply(w io.Writer, text string) { _, _ = io.WriteString(w, text) } // fails only if the client has gone
+
+func replyJSON(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v) // fails only if the client has gone
+}

@@ -1,14 +1,22 @@
-// Package admin serves one server's condition over HTTP: for probes, for Prometheus, for people.
+// Package admin serves one server's condition over HTTP, for probes, for Prometheus, for people; and changes to its cluster
+// to whoever may read its data directory.
 //
-//	GET /livez     200 while the process runs
-//	GET /readyz    200 when the server serves clients, 503 with the reason before
-//	GET /metrics   Prometheus text: the server's, the log's and the process's metrics
-//	GET /status    server.Status as JSON
+//	                              TCP, loopback    admin.sock in the data directory, mode 0600
+//	GET  /livez                        x                x      200 while the process runs
+//	GET  /readyz                       x                x      200 when the server serves clients, 503 with the reason before
+//	GET  /metrics                      x                x      Prometheus text: the server's, the log's and the process's metrics
+//	GET  /status                       x                x      server.Status as JSON
+//	POST /members/add?id=&addr=                         x      server.AddMember
+//	POST /members/remove?id=                            x      server.RemoveMember
+//	POST /transfer-leader?to=                           x      server.TransferLeader
+//
+// A POST is answered by server.Status after it (200), or by {"error": "…"}: 400 if it makes no sense, 409 if it is refused,
+// 503 if it could not be seen through in half a minute, and may still happen.
 //
 // # Invariants
 //
-//   - Nothing changes anything: every path answers GET and HEAD only.
-//   - No header of the request is trusted for anything.
+//   - Nothing that comes by TCP changes anything: every path there answers GET and HEAD only.
+//   - No header of a request is trusted for anything. Who may change something is decided by the file system.
 //
 // # Concurrency
 //
@@ -16,5 +24,6 @@
 //
 // # What it does not do
 //
-// It does not authenticate, which is why it listens on loopback unless told otherwise, and it serves no profiles.
+// It does not authenticate, which is why it listens on loopback unless told otherwise, and it serves no profiles. A server
+// whose data directory has a path too long for a unix socket has no such socket.
 package admin

@@ -40,6 +40,7 @@ type Cluster struct {
 type member struct {
 	id                  int
 	client, raft, admin string
+	added               bool // by Add; not among the first members
 	cmd                 *exec.Cmd
 	ended               chan struct{} // closed when cmd has been waited for
 }
@@ -86,6 +87,21 @@ func freePorts(n int) ([]string, error) {
 	return addrs, nil
 }
 
+// Add makes a further server, of the next id, and starts it so that it waits to be added to the cluster: that is the caller's,
+// with coxswain members add. It returns the server's number for the other methods.
+func (c *Cluster) Add() (int, error) {
+	ports, err := freePorts(3)
+	if err != nil {
+		return 0, err
+	}
+	c.servers = append(c.servers, &member{id: len(c.servers) + 1, client: ports[0], raft: ports[1], admin: ports[2], added: true})
+	i := len(c.servers) - 1
+	return i, c.Run(i)
+}
+
+// RaftAddr is the address by which the other servers reach server i.
+func (c *Cluster) RaftAddr(i int) string { return c.servers[i].raft }
+
 // Len is the number of servers.
 func (c *Cluster) Len() int { return len(c.servers) }
 
@@ -108,7 +124,13 @@ func (c *Cluster) Run(i int) error {
 	defer log.Close()
 	args := []string{
 		"serve", "--data-dir", c.DataDir(i), "--id", strconv.Itoa(m.id), "--client-addr", m.client,
-		"--raft-addr", m.raft, "--admin-addr", m.admin, "--members", c.members, "--log-format", "json",
+		"--raft-addr", m.raft, "--admin-addr", m.admin, "--log-format", "json",
+	}
+	switch {
+	case !m.added:
+		args = append(args, "--members", c.members)
+	case m.cmd == nil:
+		args = append(args, "--join") // at the first start only
 	}
 	m.cmd = exec.Command(c.binary, append(args, c.extra...)...)
 	m.cmd.Stdout, m.cmd.Stderr = log, log
@@ -222,13 +244,18 @@ func (c *Cluster) Leader(ctx context.Context) (int, error) {
 	}
 }
 
-// Agreed waits until all servers have the same zxid, applied index and digest, or until ctx ends; then the error tells
+// Agreed waits until all running servers have the same zxid, applied index and digest, or until ctx ends; then the error tells
 // what each one has.
 func (c *Cluster) Agreed(ctx context.Context) (server.Status, error) {
 	for {
 		var seen []server.Status
 		var told []string
+		running := 0
 		for i := range c.servers {
+			if !c.running(i) {
+				continue
+			}
+			running++
 			status, err := c.Status(ctx, i)
 			if err != nil {
 				told = append(told, err.Error())
@@ -237,7 +264,7 @@ func (c *Cluster) Agreed(ctx context.Context) (server.Status, error) {
 			seen = append(seen, status)
 			told = append(told, fmt.Sprintf("server %d: zxid %v, clock %d ms, digest %s", i+1, status.Zxid, status.ClockMS, status.Digest))
 		}
-		same := len(seen) == len(c.servers)
+		same := running > 0 && len(seen) == running
 		for _, s := range seen {
 			same = same && s.Zxid == seen[0].Zxid && s.ClockMS == seen[0].ClockMS && s.Digest == seen[0].Digest
 		}
@@ -249,6 +276,16 @@ func (c *Cluster) Agreed(ctx context.Context) (server.Status, error) {
 			return server.Status{}, fmt.Errorf("the servers do not agree: %s", strings.Join(told, "; "))
 		case <-time.After(pollEvery):
 		}
+	}
+}
+
+// running reports whether server i's process runs.
+func (c *Cluster) running(i int) bool {
+	select {
+	case <-c.servers[i].ended:
+		return false
+	default:
+		return true
 	}
 }
 

@@ -3,7 +3,7 @@
 //
 //	Start(dir, binary, n) ──▶ n × coxswain serve --data-dir dir/N …
 //	                              │ admin port: /status, /readyz
-//	Kill, Pause, Resume, Run ─────┘
+//	Kill, Pause, Resume, Run, Add ┘
 //
 // # Invariants
 //
@@ -13,7 +13,8 @@
 //
 // # Concurrency
 //
-// Methods may be called from several goroutines, but not for the same server at the same time.
+// Methods may be called from several goroutines, but not for the same server at the same time; Add not together with any
+// other.
 //
 // # What it does not do
 //
