@@ -127,7 +127,7 @@ func (c *conn) waitUntil(ready func() bool) bool {
 			c.mu.Unlock()
 			moved := c.arm()
 			c.mu.Lock()
-			if moved {
+			if moved || c.refused || ready() {
 				continue
 			}
 		}
