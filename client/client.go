@@ -99,6 +99,8 @@ type Client struct {
 	watches watches
 	conn    *connection // nil unless Connected
 	lastXid wire.Xid
+
+	closeErr error // what the first Close has found
 }
 
 // Dial opens a session and returns when a server has confirmed it. It keeps trying, all servers in turn, until ctx ends;
@@ -141,22 +143,27 @@ func dial(ctx context.Context, cfg Config, d *dialer) (*Client, error) {
 
 // Close ends the session and returns when the service has removed its ephemeral nodes. Calls that are under way are
 // answered first; new ones fail with [ErrClosed]. If ctx ends earlier, Close gives up and says so: the client is closed
-// anyhow, and the session ends when its timeout has passed. Closing a client twice, or one whose session has expired,
-// returns nil.
+// anyhow, and the session ends when its timeout has passed. Closing a client whose session has expired returns nil. A second
+// Close waits for the first, and returns what that returned, or an error if its own ctx ends earlier.
 func (c *Client) Close(ctx context.Context) error {
 	c.mu.Lock()
 	first := !c.status.closing
 	c.status.closing = true
 	c.mu.Unlock()
-	var err error
-	if first {
-		err = c.closeSession(ctx)
-	} else {
+	if !first {
 		select {
 		case <-c.done:
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return c.closeErr
 		case <-ctx.Done():
+			return fmt.Errorf("another call is still closing the session: %w", ctx.Err())
 		}
 	}
+	err := c.closeSession(ctx)
+	c.mu.Lock()
+	c.closeErr = err
+	c.mu.Unlock()
 	c.stop()
 	return err
 }

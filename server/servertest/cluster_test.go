@@ -278,3 +278,30 @@ func TestNoQuorum(t *testing.T) {
 	}
 	cluster.Run(2)
 }
+
+// TestCloseWaitsForTheFirst: a second Close does not cut the first one short, and neither says that the session is closed
+// while it is not.
+func TestCloseWaitsForTheFirst(t *testing.T) {
+	cluster := servertest.Start(t, 3)
+	c := cluster.Client(t)
+	_, _, err := c.Create(t.Context(), "/e", nil, client.Ephemeral())
+	must(t, err)
+	cluster.Stop(1)
+	cluster.Stop(2)
+	first := make(chan error, 1)
+	go func() { first <- c.Close(context.Background()) }()
+	short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	for err == nil { // until the first has begun
+		err = c.Sync(short)
+	}
+	if err := c.Close(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a second Close without a quorum: %v", err)
+	}
+	cluster.Run(1)
+	must(t, <-first)
+	if _, there, err := cluster.Client(t).Exists(t.Context(), "/e"); err != nil || there {
+		t.Errorf("the session was closed and its ephemeral node is there (%v)", err)
+	}
+	cluster.Run(2)
+}
