@@ -118,6 +118,31 @@ func (c *conn) answer(xid wire.Xid, req *wire.Request) {
 	c.boundOut()
 }
 
+// estimate finds out how large the answers to the queued reads will be, by what is there now.
+func (c *conn) estimate() {
+	c.srv.mu.RLock()
+	defer c.srv.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	tree := c.srv.st.Tree()
+	const head = 256 // of a reply, with its stat
+	c.queue.estimate(func(req *wire.Request) int {
+		switch req.Kind {
+		case wire.Get:
+			if n := tree.Get(req.Path); n != nil {
+				return head + len(n.Data())
+			}
+		case wire.Children, wire.Ephemerals:
+			return head + wire.PageBytesMax
+		case wire.MultiRead:
+			return wire.FrameMax
+		case wire.SetWatches: // every path may have an event
+			return head + 2*(len(req.DataPaths)+len(req.ExistPaths)+len(req.ChildPaths))*head
+		}
+		return head
+	})
+}
+
 // validatePaths checks the paths of a request that is answered from the state, but for those of a MultiRead, which fail one
 // by one.
 func validatePaths(req *wire.Request) *znode.Error {

@@ -38,7 +38,7 @@
 //
 // # Lock order
 //
-// mu (the state), conn.mu, then one of: watchMu, connMu, the proposer's, the lease's.
+// mu (the state), conn.mu, then one of: watchMu, connMu, the proposer's and under it the lease's.
 //
 // # What it does not do
 //

@@ -19,10 +19,12 @@ const (
 	// pendingBytesMax bounds the bytes of those requests, for reads of many long paths.
 	pendingBytesMax = 4 << 20
 
-	// readsBeforeWriteMax bounds the unanswered reads in front of a write when it is proposed. They are all answered when it
-	// is applied, under the state's exclusive lock and whether or not the client takes the answers, of at most
-	// wire.FrameMax each.
-	readsBeforeWriteMax = 16
+	// readsBeforeWriteMax bounds the unanswered reads of a connection when a write is proposed on it: those that stand in
+	// front of a write are all answered when it is applied, under the state's exclusive lock and whether or not the client
+	// takes the answers. There may be more if their answers, by what is there now, have no more than repliesBeforeWriteMax
+	// bytes together. The most that few reads can ask for is readsBeforeWriteMax times wire.FrameMax.
+	readsBeforeWriteMax   = 16
+	repliesBeforeWriteMax = 8 << 20
 
 	// helloRoomBytes is how far beyond batchBytesMax the open batch may grow by Hellos, which do not wait: while nothing is
 	// committed a client must be told so in time. 15,000 of them.

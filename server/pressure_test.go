@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -94,23 +95,50 @@ func TestOnlyPingsOvertake(t *testing.T) {
 }
 
 // TestManyLargeReadsBeforeAWrite: a client that reads as fast as it can gets everything, however much it has asked for in
-// front of a write. (All of it was put into the out-queue when the write was applied, and the client thrown out for that.)
+// front of writes, in groups or all at once. (All of it was put into the out-queue when the writes were applied, under one
+// lock, and the client thrown out for that.)
 func TestManyLargeReadsBeforeAWrite(t *testing.T) {
-	s := startOne(t)
-	p := openBig(t, s)
-	var all []byte
-	for range 100 {
-		p.xid++
-		r := get("/big", wire.Linearizable, false)
-		r.Xid = p.xid
-		all = wire.AppendRequest(all, &r)
+	for _, test := range []struct{ groups, reads int }{{1, 100}, {12, 12}} {
+		t.Run(fmt.Sprintf("%d groups of %d reads", test.groups, test.reads), func(t *testing.T) {
+			s := startOne(t)
+			p := openBig(t, s)
+			var all []byte
+			for range test.groups {
+				for range test.reads {
+					p.xid++
+					r := get("/big", wire.Linearizable, false)
+					r.Xid = p.xid
+					all = wire.AppendRequest(all, &r)
+				}
+				p.xid, p.seq = p.xid+1, p.seq+1
+				w := set("/")
+				w.Xid, w.Seq = p.xid, p.seq
+				all = wire.AppendRequest(all, &w)
+			}
+			p.send(all)
+			for range test.groups * (test.reads + 1) {
+				if got := p.next(); !strings.HasSuffix(got, " OK") {
+					t.Fatal(got)
+				}
+			}
+		})
 	}
-	p.send(all)
-	p.ask(create("/after"))
-	for range 101 {
-		if got := p.next(); !strings.HasSuffix(got, " OK") {
-			t.Fatal(got)
+}
+
+// TestManySmallReadsBeforeAWrite: small reads do not hold a write back.
+func TestManySmallReadsBeforeAWrite(t *testing.T) {
+	s := startOne(t)
+	p := open(t, s)
+	p.ask(create("/n"))
+	p.want("1 OK")
+	for range 20 {
+		for range 200 {
+			p.ask(get("/n", wire.Linearizable, false))
 		}
+		p.ask(set("/n"))
+	}
+	for i := range 20 * 201 {
+		p.want(fmt.Sprintf("%d OK", i+2))
 	}
 }
 

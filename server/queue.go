@@ -8,6 +8,7 @@ type pending struct {
 	position uint64 // counts the requests that were queued on this connection, from 1
 	xid      wire.Xid
 	bytes    int
+	reply    int           // estimated bytes of the answer; 0: not estimated yet
 	read     *wire.Request // answered from the state, in turn
 	refusal  *refusal      // or answered with an error, in turn
 	// neither: a write, which the log answers
@@ -25,9 +26,11 @@ func (p *pending) isWrite() bool { return p.read == nil && p.refusal == nil }
 type queue struct {
 	items     []pending
 	head      int
-	bytes     int
+	bytes     int    // of the requests
 	next      uint64 // position of the newest request
-	lastWrite uint64 // position of the newest write
+	reads     int    // how many of them are no writes
+	replies   int    // sum of the estimated answers of those
+	estimated uint64 // position up to which they were estimated
 }
 
 func (q *queue) len() int { return len(q.items) - q.head }
@@ -36,16 +39,24 @@ func (q *queue) len() int { return len(q.items) - q.head }
 func (q *queue) push(p pending) uint64 {
 	q.next++
 	p.position = q.next
-	if p.isWrite() {
-		q.lastWrite = q.next
+	if !p.isWrite() {
+		q.reads++
 	}
 	q.bytes += p.bytes
 	q.items = append(q.items, p)
 	return q.next
 }
 
-// behindLastWrite is how many unanswered requests came after the newest write, all of them if that is answered.
-func (q *queue) behindLastWrite() int { return min(q.len(), int(q.next-q.lastWrite)) }
+// estimate fills in how large the answers will be that were not estimated yet.
+func (q *queue) estimate(of func(*wire.Request) int) {
+	for i := len(q.items) - 1; i >= q.head && q.items[i].position > q.estimated; i-- {
+		if p := &q.items[i]; p.read != nil {
+			p.reply = of(p.read)
+			q.replies += p.reply
+		}
+	}
+	q.estimated = q.next
+}
 
 func (q *queue) front() *pending {
 	if q.head == len(q.items) {
@@ -55,8 +66,13 @@ func (q *queue) front() *pending {
 }
 
 func (q *queue) pop() {
-	q.bytes -= q.items[q.head].bytes
-	q.items[q.head] = pending{}
+	p := &q.items[q.head]
+	q.bytes -= p.bytes
+	q.replies -= p.reply
+	if !p.isWrite() {
+		q.reads--
+	}
+	*p = pending{}
 	q.head++
 	switch {
 	case q.head == len(q.items):
@@ -68,7 +84,7 @@ func (q *queue) pop() {
 	}
 }
 
-func (q *queue) clear() { q.items, q.head, q.bytes = nil, 0, 0 }
+func (q *queue) clear() { *q = queue{next: q.next, estimated: q.next} }
 
 // barrierState is how far the read barrier has come for one connection: linearizable reads up to confirmed may be
 // answered, the barrier that is out will confirm those up to armed, and one more is wanted if wanted is beyond that.

@@ -97,7 +97,12 @@ func (c *conn) serve(body []byte) bool {
 // submit queues a write and adds it to the open batch.
 func (c *conn) submit(xid wire.Xid, refusal wire.Code, body []byte) bool {
 	c.mu.Lock()
-	if !c.waitUntil(func() bool { return c.hasRoom() && c.queue.behindLastWrite() <= readsBeforeWriteMax }) {
+	if c.queue.reads > readsBeforeWriteMax {
+		c.mu.Unlock()
+		c.estimate()
+		c.mu.Lock()
+	}
+	if !c.waitUntil(c.hasRoomForWrite) {
 		c.mu.Unlock()
 		return false
 	}
@@ -108,6 +113,11 @@ func (c *conn) submit(xid wire.Xid, refusal wire.Code, body []byte) bool {
 		b.commands.Write(id, refusal, body)
 		b.waiters = append(b.waiters, waiter{conn: c})
 	})
+}
+
+// hasRoomForWrite reports whether a write may be proposed: see readsBeforeWriteMax. The caller holds c.mu.
+func (c *conn) hasRoomForWrite() bool {
+	return c.hasRoom() && (c.queue.reads <= readsBeforeWriteMax || c.queue.replies <= repliesBeforeWriteMax)
 }
 
 // hasRoom reports whether one more request may be taken in: not too much is unanswered, or unread by the client. The

@@ -21,8 +21,8 @@ import (
 
 // Server is one running server: a replica of the state and the clients that are connected to it.
 //
-// Locks are taken in this order: mu, conn.mu, then one of watchMu, connMu, the proposer's, the lease's. None of the last
-// four is held while another lock is taken.
+// Locks are taken in this order: mu, conn.mu, then one of watchMu, connMu, the proposer's and the lease's, the last of
+// which may be taken under the proposer's. Otherwise none of the four is held while another lock is taken.
 type Server struct {
 	// Immutable after Start.
 	config   Config
