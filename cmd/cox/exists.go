@@ -26,11 +26,7 @@ func (r *existsRecord) text(o *output) { o.printf("%v\n", r.Exists) }
 
 func runExists(c *call) error {
 	var w *client.Watch
-	options, err := c.reading(&w)
-	if err != nil {
-		return err
-	}
-	cl, err := c.client()
+	cl, options, err := c.reading(&w)
 	if err != nil {
 		return err
 	}

@@ -63,11 +63,7 @@ func runGet(c *call) error {
 		return c.misuse("-b excludes -x")
 	}
 	var w *client.Watch
-	options, err := c.reading(&w)
-	if err != nil {
-		return err
-	}
-	cl, err := c.client()
+	cl, options, err := c.reading(&w)
 	if err != nil {
 		return err
 	}

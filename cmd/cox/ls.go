@@ -53,11 +53,7 @@ func runLs(c *call) error {
 		return runLsRecursive(c)
 	}
 	var w *client.Watch
-	options, err := c.reading(&w)
-	if err != nil {
-		return err
-	}
-	cl, err := c.client()
+	cl, options, err := c.reading(&w)
 	if err != nil {
 		return err
 	}

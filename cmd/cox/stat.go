@@ -28,11 +28,7 @@ func (r *foundRecord) text(o *output) { o.printStat(r.stat) }
 
 func runStat(c *call) error {
 	var w *client.Watch
-	options, err := c.reading(&w)
-	if err != nil {
-		return err
-	}
-	cl, err := c.client()
+	cl, options, err := c.reading(&w)
 	if err != nil {
 		return err
 	}

@@ -127,16 +127,20 @@ func (c *call) give(a answer) error {
 	return c.out.give(a)
 }
 
-// reading is the options of a read: --level and -w. The watch is stored in *w when the read succeeds.
-func (c *call) reading(w **client.Watch) ([]client.ReadOption, error) {
+// reading is the client and the options of a read: --level and -w. The watch is stored in *w when the read succeeds.
+func (c *call) reading(w **client.Watch) (*client.Client, []client.ReadOption, error) {
 	options, err := c.level(c.verb)
-	if err != nil || !c.has(watchOption.long) {
-		return options, err
+	if err != nil {
+		return nil, nil, err
 	}
-	if err := c.shell.watches.room(); err != nil {
-		return nil, err
+	if c.has(watchOption.long) {
+		if err := c.shell.watches.room(); err != nil {
+			return nil, nil, err
+		}
+		options = append(options, client.WithWatch(w))
 	}
-	return append(options, client.WithWatch(w)), nil
+	cl, err := c.client()
+	return cl, options, err
 }
 
 // usage is one line: the name, the options and the arguments.
