@@ -24,7 +24,7 @@ type conn struct {
 	helloAt session.Mono
 
 	welcomed chan struct{} // closed when the answer to the Hello is in out
-	wake     chan struct{} // capacity 1: out has something, or closing is set
+	wake     chan struct{} // capacity 1: out has something, or refused is set
 	written  chan struct{} // closed when the writer has ended
 
 	mu      sync.Mutex
@@ -35,8 +35,7 @@ type conn struct {
 	queue   queue
 	barrier barrierState
 	stalled bool // answers to queued reads wait for out to be taken
-	refused bool // nothing more is answered or delivered, whatever arrives
-	closing bool // the writer closes the socket when out is sent
+	refused bool // nothing more is answered or delivered, whatever arrives; the writer closes the socket when out is sent
 	welcome bool // the Hello was answered
 
 	over atomic.Bool // a copy of refused, for those who may not take mu
@@ -76,7 +75,7 @@ func (c *conn) write() {
 		c.mu.Lock()
 		sending := c.out
 		c.out = spare[:0]
-		closing := c.closing
+		closing := c.refused
 		stalled := c.stalled
 		c.room.Broadcast()
 		c.mu.Unlock()
@@ -117,7 +116,7 @@ func (c *conn) signal() {
 // refuseAll ends all answering: what is queued is dropped, whoever waits for room goes, and the writer closes the socket
 // when out is sent. The caller holds c.mu.
 func (c *conn) refuseAll() {
-	c.refused, c.closing = true, true
+	c.refused = true
 	c.over.Store(true)
 	c.queue.clear()
 	c.room.Broadcast()

@@ -55,7 +55,7 @@ func (s *Server) enroll(c *conn) (string, wire.Code) {
 	s.connMu.Lock()
 	defer s.connMu.Unlock()
 	if s.draining {
-		return "the server is stopping: use another one", wire.CodeDraining
+		return stopping, wire.CodeDraining
 	}
 	if len(s.conns) >= s.config.ConnectionsMax {
 		return fmt.Sprintf("the server has its %d connections: use another one", s.config.ConnectionsMax), wire.CodeBusy

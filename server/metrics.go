@@ -16,29 +16,30 @@ type serverMetrics struct {
 	freeDisk atomic.Uint64
 }
 
-func newMetrics(s *Server) *serverMetrics {
+func newMetrics() *serverMetrics {
 	set := metrics.NewSet()
-	m := &serverMetrics{
+	return &serverMetrics{
 		set:      set,
 		entries:  set.NewCounter("coxswain_entries_applied_total"),
 		commands: set.NewCounter("coxswain_commands_applied_total"),
 		events:   set.NewCounter("coxswain_watch_events_total"),
 	}
-	gauge := func(name string, of func(Status) float64) {
-		set.NewGauge(name, func() float64 { return of(s.Status()) })
-	}
-	gauge("coxswain_znodes", func(st Status) float64 { return float64(st.Znodes) })
-	gauge("coxswain_data_bytes", func(st Status) float64 { return float64(st.DataBytes) })
-	gauge("coxswain_sessions", func(st Status) float64 { return float64(st.Sessions) })
-	gauge("coxswain_connections", func(st Status) float64 { return float64(st.Connections) })
-	gauge("coxswain_watches", func(st Status) float64 { return float64(st.Watches) })
-	gauge("coxswain_zxid", func(st Status) float64 { return float64(st.Zxid) })
-	gauge("coxswain_cluster_clock_seconds", func(st Status) float64 { return float64(st.ClockMS) / 1000 })
-	gauge("coxswain_free_disk_bytes", func(st Status) float64 { return float64(st.FreeDisk) })
-	gauge("coxswain_low_disk", func(st Status) float64 { return flag(st.LowDisk) })
-	gauge("coxswain_is_leader", func(st Status) float64 { return flag(st.Leader == st.Server) })
-	gauge("coxswain_ready", func(st Status) float64 { return flag(st.Ready) })
-	return m
+}
+
+// writeGauges writes what st says: one look at the server for all of it, so that the figures belong together.
+func writeGauges(w io.Writer, st Status) {
+	gauge := func(name string, v float64) { metrics.WriteGaugeFloat64(w, name, v) }
+	gauge("coxswain_znodes", float64(st.Znodes))
+	gauge("coxswain_data_bytes", float64(st.DataBytes))
+	gauge("coxswain_sessions", float64(st.Sessions))
+	gauge("coxswain_connections", float64(st.Connections))
+	gauge("coxswain_watches", float64(st.Watches))
+	gauge("coxswain_zxid", float64(st.Zxid))
+	gauge("coxswain_cluster_clock_seconds", float64(st.ClockMS)/1000)
+	gauge("coxswain_free_disk_bytes", float64(st.FreeDisk))
+	gauge("coxswain_low_disk", flag(st.LowDisk))
+	gauge("coxswain_is_leader", flag(st.Leader == st.Server))
+	gauge("coxswain_ready", flag(st.Ready))
 }
 
 func flag(b bool) float64 {
@@ -57,6 +58,7 @@ func (m *serverMetrics) applied(n int) {
 // WriteMetrics writes this server's metrics, the log's and the process's in Prometheus text format.
 func (s *Server) WriteMetrics(w io.Writer) {
 	s.metrics.set.WritePrometheus(w)
+	writeGauges(w, s.Status())
 	s.raft.WriteMetrics(w)
 	metrics.WriteProcessMetrics(w)
 }

@@ -19,6 +19,9 @@ import (
 	"github.com/coxswain-io/coxswain/wire"
 )
 
+// stopping is what clients are told by a server that stops.
+const stopping = "the server is stopping: use another one"
+
 // Server is one running server: a replica of the state and the clients that are connected to it.
 //
 // Locks are taken in this order: mu, conn.mu, then one of watchMu, connMu, the proposer's and the lease's, the last of
@@ -74,7 +77,7 @@ func Start(config Config) (*Server, error) {
 		watches: watch.NewTable[*conn](), conns: map[*conn]struct{}{}, bySession: map[session.ID]*conn{},
 		ready: make(chan struct{}),
 	}
-	s.metrics = newMetrics(s)
+	s.metrics = newMetrics()
 	s.proposer.init()
 	listener, err := net.Listen("tcp", config.ClientAddr)
 	if err != nil {
@@ -146,11 +149,7 @@ func (s *Server) ClientAddr() string { return s.listener.Addr().String() }
 // Drain stops serving in an orderly way: no new connections, clients are told to move, leadership is handed over. Then
 // Close.
 func (s *Server) Drain(ctx context.Context) error {
-	s.connMu.Lock()
-	s.draining = true
-	s.connMu.Unlock()
-	s.listener.Close() // its error is the accept loop's
-	s.endAllConns(wire.CodeDraining, "the server is stopping: use another one")
+	s.turnAway()
 	deadline := time.NewTimer(drainTimeout)
 	defer deadline.Stop()
 	var err error
@@ -166,15 +165,20 @@ func (s *Server) Drain(ctx context.Context) error {
 	return errors.Join(err, s.raft.TransferLeadership(ctx))
 }
 
+// turnAway takes no new connections and tells those there are to move.
+func (s *Server) turnAway() {
+	s.connMu.Lock()
+	s.draining = true
+	s.connMu.Unlock()
+	s.listener.Close() // its error is the accept loop's
+	s.endAllConns(wire.CodeDraining, stopping)
+}
+
 // Close stops the server at once and waits for everything it has started. Acknowledged writes are on disk; clients find
 // another server.
 func (s *Server) Close() error {
 	s.closeOnce.Do(func() {
-		s.connMu.Lock()
-		s.draining = true
-		s.connMu.Unlock()
-		s.listener.Close() // its error is the accept loop's
-		s.endAllConns(wire.CodeDraining, "the server is stopping: use another one")
+		s.turnAway()
 		s.proposer.close()
 		s.cancel()
 		s.closeErr = s.raft.Close()
