@@ -132,6 +132,46 @@ func acknowledged(t *testing.T, ctx context.Context, w *process.Writers, n int64
 	}
 }
 
+// TestFrozenLeader stops the leader from running (SIGSTOP) under load: the others go on without it, and when it runs again
+// nothing was lost, doubled or answered from the past.
+func TestFrozenLeader(t *testing.T) {
+	cluster := start(t, 3)
+	c := dial(t, cluster.Addrs()...)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, _, err := c.Create(ctx, "/freeze", nil); err != nil {
+		t.Fatal(err)
+	}
+	w, err := process.StartWriters(ctx, cluster.Addrs(), "/freeze", 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acknowledged(t, ctx, w, 200)
+	leader, err := cluster.Leader(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Gap()
+	if err := cluster.Pause(leader); err != nil {
+		t.Fatal(err)
+	}
+	acknowledged(t, ctx, w, w.Acknowledged()+1000)
+	gap, _ := w.Gap()
+	if err := cluster.Resume(leader); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cluster.Agreed(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("no writer was answered for %d ms", gap.Milliseconds())
+	if err := c.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestStateSurvivesKillOfAll kills all servers at once, several times: what was acknowledged is there.
 func TestStateSurvivesKillOfAll(t *testing.T) {
 	cluster := start(t, 3)
