@@ -26,7 +26,7 @@ var layers = map[string][]string{
 	"server":            {"server/consensus", "server/state", "server/watch", "wire", "znode", "session"},
 	"server/admin":      {"server"},
 	"server/process":    {"server", "client"},
-	"server/servertest": {"server", "client"},
+	"server/servertest": {"server", "client", "wire"},
 	"client":            {"wire", "znode", "session"},
 
 	"cmd/coxswain": {"server", "server/admin", "server/consensus"},

@@ -97,3 +97,72 @@ func BenchmarkSet(b *testing.B) {
 	b.Run("few callers", func(b *testing.B) { benchmark(b, 1, set) })
 	b.Run("many callers", func(b *testing.B) { benchmark(b, 64, set) })
 }
+
+// storm tells its only watch of n changes as fast as it can.
+func storm(b *testing.B, n int) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = l.Close() })
+	go func() {
+		nc, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = nc.Close() }()
+		frames := wire.NewFrameReader(nc, wire.FrameMax)
+		if _, err := frames.Next(); err != nil {
+			return
+		}
+		out := wire.AppendWelcome(nil, &wire.Welcome{
+			Version: wire.ProtocolVersion, Server: 1, SessionID: 1, Password: wire.Password{1}, TimeoutMS: 10_000, Limits: wire.DefaultLimits(),
+		})
+		data, stat := make([]byte, 100), znode.Stat{Czxid: 1, Mzxid: 1, DataLength: 100, MtimeMS: 1_700_000_000_000}
+		var r wire.Request
+		for {
+			if _, err := nc.Write(out); err != nil {
+				return
+			}
+			body, err := frames.Next()
+			if err != nil || wire.DecodeRequest(body, &r) != nil {
+				return
+			}
+			out = wire.AppendEmptyReply(out[:0], r.Xid, 1)
+			for i := 0; r.Kind == wire.AddWatches && i < n; i++ {
+				event := wire.Event{Zxid: Zxid(2 + i), Type: wire.EventDataChanged, Path: "/a", Watch: r.WatchList[0].ID, Stat: &stat, Data: data}
+				if out = wire.AppendEvent(out, &event); len(out) > 64<<10 {
+					if _, err := nc.Write(out); err != nil {
+						return
+					}
+					out = out[:0]
+				}
+			}
+		}
+	}()
+	return l.Addr().String()
+}
+
+func BenchmarkEvents(b *testing.B) {
+	b.ReportAllocs()
+	c, err := Dial(b.Context(), Config{Servers: []string{storm(b, b.N)}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = c.Close(b.Context()) })
+	b.ResetTimer()
+	w, err := c.AddWatch(b.Context(), "/a", WithNode())
+	if err != nil {
+		b.Fatal(err)
+	}
+	gaps := 0
+	for e := range w.C() {
+		if e.Type == EventGap {
+			gaps++
+		}
+		if e.Zxid == Zxid(b.N+1) {
+			break
+		}
+	}
+	b.ReportMetric(float64(gaps), "gaps")
+}

@@ -159,7 +159,7 @@ func TestMulti(t *testing.T) {
 			text string
 		}{
 			{[]Op{CheckOp("/m"), SetOp("/m", nil, IfVersion(7))}, ErrBadVersion, 1, "operation 1: bad version: /m has version 1, expected 7"},
-			{[]Op{SetOp("/m", nil), CreateOp("/x/y", nil)}, ErrNoNode, 1, "operation 1: no node: /x (parent of /x/y; parents are not made automatically)"},
+			{[]Op{SetOp("/m", nil), CreateOp("/x/y", nil)}, ErrNoNode, 1, "operation 1: no node: /x (parent of /x/y; the option Parents makes it)"},
 			{[]Op{DeleteOp("/gone")}, ErrNoNode, 0, "operation 0: no node: /gone"},
 			{[]Op{CheckOp("/m"), CheckOp("/m"), DeleteOp("m")}, ErrBadArguments, 2, `operation 2: bad arguments: m (a path starts with "/")`},
 		} {
@@ -216,7 +216,7 @@ func TestErrorsTellPathVersionAndWhatToDo(t *testing.T) {
 		}
 		for text, call := range map[string]func() error{
 			"no node: /absent": func() error { _, err := c.Get(ctx, "/absent"); return err },
-			"no node: /a (parent of /a/b; parents are not made automatically)": func() error { _, _, err := c.Create(ctx, "/a/b", nil); return err },
+			"no node: /a (parent of /a/b; the option Parents makes it)": func() error { _, _, err := c.Create(ctx, "/a/b", nil); return err },
 			"bad version: /x has version 0, expected 3":                        func() error { _, err := c.Set(ctx, "/x", nil, IfVersion(3)); return err },
 			"bad version: /x has version 0, expected -1":                       func() error { return c.Delete(ctx, "/x", IfVersion(-1)) },
 			"not empty: /x (its children come first, it has 1)":                func() error { return c.Delete(ctx, "/x") },

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,11 +47,23 @@ type Config struct {
 	// [SessionInfo]. Default: 10 s.
 	SessionTimeout time.Duration
 
-	// Name is what the client calls itself in the service's logs, at most 128 bytes. Default: the program's name.
+	// Name is what the client calls itself in the service's logs and lists of sessions, at most 128 bytes. Default:
+	// program@host/pid.
 	Name string
 
 	// Level is how fresh reads are that do not say it themselves. Default: [Linearizable].
 	Level Level
+
+	// Renew makes the client open another session when the service has ended the present one, and go on: calls wait for it,
+	// registrations ([Client.Register]) and persistent watches come back in it. What belonged to the old session does not:
+	// its ephemeral nodes are gone, its one-shot watches and its [Client.SessionContext] end with [ErrSessionExpired]. The
+	// end is told by the state Renewing, and for ever by [SessionInfo].Renewals. Default: an expired client is of no use.
+	Renew bool
+
+	// Handover is a session of another process to go on with, from [Client.Export]. SessionTimeout then counts for a
+	// following session only. If the session has ended meanwhile Dial fails with [ErrSessionExpired], or with Renew opens
+	// another one, and Renewals is 1. Default: a new session.
+	Handover Handover
 
 	// DialContext opens a connection to a server, for TLS, proxies and tests. It gets the address as it is in Servers,
 	// and must respect its context. Default: plain TCP.
@@ -68,19 +82,37 @@ func (cfg Config) validate() (Config, error) {
 		return cfg, fmt.Errorf("session timeout %v: give it at least a second", cfg.SessionTimeout)
 	}
 	if cfg.Name == "" {
-		cfg.Name = filepath.Base(os.Args[0])
+		cfg.Name = ownName()
 	}
 	if len(cfg.Name) > wire.NameBytesMax {
 		return cfg, fmt.Errorf("client name of %d bytes: the limit is %d", len(cfg.Name), wire.NameBytesMax)
 	}
-	if !cfg.Level.Valid() {
+	if cfg.Level > Session {
 		return cfg, fmt.Errorf("read level %d: there are Linearizable and Session", cfg.Level)
 	}
 	return cfg, nil
 }
 
-// Client is one session with the service, over one connection at a time. All methods may be called from any goroutine.
+// ownName says which process this is, for the operators' eyes, cut to what a name may have. What cannot be found out is left
+// out.
+func ownName() string {
+	name := filepath.Base(os.Args[0])
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	pid := "/" + strconv.Itoa(os.Getpid())
+	return strings.ToValidUTF8(name[:min(len(name), wire.NameBytesMax-len(pid))], "") + pid
+}
+
+// Client is one session with the service, over one connection at a time, or a view of one ([Client.Chroot]). All methods
+// may be called from any goroutine.
 type Client struct {
+	*core
+	root chroot
+}
+
+// core is what all views of a client share.
+type core struct {
 	// immutable
 	cfg    Config
 	cancel context.CancelFunc
@@ -93,19 +125,25 @@ type Client struct {
 
 	mu sync.Mutex
 	// guarded by mu
-	status  status
-	session attached
-	queue   queue
-	watches watches
-	conn    *connection // nil unless Connected
-	lastXid wire.Xid
+	status        status
+	session       attached
+	renewals      int   // sessions before this one
+	ended         error // why the newest of those that have ended did
+	lease         lease
+	queue         queue
+	questions     questions
+	watches       watches
+	streams       streams       // but for its WaitGroup
+	registrations registrations // but for its WaitGroup
+	conn          *connection   // nil unless Connected
+	lastXid       wire.Xid
 
 	closeErr error // what the first Close has found
 }
 
-// Dial opens a session and returns when a server has confirmed it. It keeps trying, all servers in turn, until ctx ends;
-// the error then tells every address and why it failed. A session that was opened keeps itself up, also across servers, until
-// [Client.Close].
+// Dial opens a session, or takes one over ([Config].Handover), and returns when a server has confirmed it. It keeps trying,
+// all servers in turn, until ctx ends; the error then tells every address and why it failed. A session that was opened keeps
+// itself up, also across servers, until [Client.Close] or [Client.Export].
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.validate()
 	if err != nil {
@@ -116,35 +154,40 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 
 func dial(ctx context.Context, cfg Config, d *dialer) (*Client, error) {
 	running, cancel := context.WithCancel(context.Background())
-	c := &Client{cfg: cfg, watches: watches{}, cancel: cancel, done: make(chan struct{}), dialer: d}
+	c := &core{cfg: cfg, watches: watches{}, cancel: cancel, done: make(chan struct{}), dialer: d}
 	c.status.changed = make(chan struct{})
 	c.session.init(cfg)
+	if !cfg.Handover.IsZero() {
+		c.takeOver(cfg.Handover)
+	}
 	go c.run(running)
+	view := &Client{core: c}
 	for {
-		switch state, changed := c.State(); state {
+		switch state, changed := view.State(); state {
 		case Connected:
-			return c, nil
-		case Connecting:
+			return view, nil
+		case Connecting, Renewing:
 			select {
 			case <-changed:
 			case <-ctx.Done():
-				last := c.Err()
+				last := view.Err()
 				c.stop()
-				return nil, &WaitError{Op: "dial", Cause: ctx.Err(), State: Connecting, Last: last}
+				return nil, &WaitError{Op: "dial", Cause: ctx.Err(), State: state, Last: last}
 			}
 		case Suspended: // it was up, for a moment; the caller's first call will wait for it
-			return c, nil
+			return view, nil
 		default:
 			c.stop()
-			return nil, c.Err()
+			return nil, view.Err()
 		}
 	}
 }
 
 // Close ends the session and returns when the service has removed its ephemeral nodes. Calls that are under way are
 // answered first; new ones fail with [ErrClosed]. If ctx ends earlier, Close gives up and says so: the client is closed
-// anyhow, and the session ends when its timeout has passed. Closing a client whose session has expired returns nil. A second
-// Close waits for the first, and returns what that returned, or an error if its own ctx ends earlier.
+// anyhow, and the session ends when its timeout has passed. Closing a client whose session has expired, or was handed over,
+// returns nil, and between two sessions it ends at once the calls that wait for the next. A second Close waits for the first,
+// and returns what that returned, or an error if its own ctx ends earlier.
 func (c *Client) Close(ctx context.Context) error {
 	c.mu.Lock()
 	first := !c.status.closing
@@ -169,6 +212,9 @@ func (c *Client) Close(ctx context.Context) error {
 }
 
 func (c *Client) closeSession(ctx context.Context) error {
+	if state, _ := c.State(); state == Renewing {
+		return nil
+	}
 	cl := c.newCall(wire.CloseSession)
 	cl.encode(&wire.Request{Kind: wire.CloseSession})
 	err := c.do(ctx, cl, "close", "")
@@ -181,9 +227,11 @@ func (c *Client) closeSession(ctx context.Context) error {
 }
 
 // stop ends the client's goroutines, and what is still waiting, and waits for them.
-func (c *Client) stop() {
+func (c *core) stop() {
 	c.mu.Lock()
 	c.end(Closed, ErrClosed)
 	c.mu.Unlock()
 	<-c.done
+	c.stopPumps()
+	c.registrations.work.Wait()
 }

@@ -62,7 +62,7 @@ func (conn *connection) close() {
 }
 
 // serve works on a connection until it ends, and returns why.
-func (c *Client) serve(conn *connection) error {
+func (c *core) serve(conn *connection) error {
 	var both sync.WaitGroup
 	both.Go(func() { c.drop(conn, c.receive(conn)) })
 	both.Go(func() { c.drop(conn, c.transmit(conn)) })
@@ -75,7 +75,7 @@ func (c *Client) serve(conn *connection) error {
 
 // drop ends a connection because of err. What is unanswered stays for the next one. Only the first call counts, and none
 // after the session's end.
-func (c *Client) drop(conn *connection, err error) {
+func (c *core) drop(conn *connection, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	conn.close()
@@ -89,7 +89,7 @@ func (c *Client) drop(conn *connection, err error) {
 }
 
 // transmit sends what is in the out buffer, all of it in one write. While one write is under way the next ones gather.
-func (c *Client) transmit(conn *connection) error {
+func (c *core) transmit(conn *connection) error {
 	var spare []byte
 	for {
 		select {
@@ -112,7 +112,7 @@ func (c *Client) transmit(conn *connection) error {
 }
 
 // receive takes frames from the server until the connection or the session ends.
-func (c *Client) receive(conn *connection) error {
+func (c *core) receive(conn *connection) error {
 	for {
 		body, err := conn.frames.Next()
 		if err != nil {
@@ -132,7 +132,7 @@ func (c *Client) receive(conn *connection) error {
 }
 
 // received handles one frame. An error ends the connection.
-func (c *Client) received(conn *connection, f *wire.ServerFrame) error {
+func (c *core) received(conn *connection, f *wire.ServerFrame) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn != conn {
@@ -141,9 +141,7 @@ func (c *Client) received(conn *connection, f *wire.ServerFrame) error {
 	conn.timing.quietSince = time.Now()
 	switch f.Kind {
 	case wire.EventFrame:
-		c.session.saw(f.Zxid, conn.restoring == 0)
-		c.watches.fire(f.Event)
-		return nil
+		return c.notified(conn, &f.Event)
 	case wire.Goodbye:
 		return c.refusedBy(f.Code, f.Detail)
 	default:
@@ -151,17 +149,48 @@ func (c *Client) received(conn *connection, f *wire.ServerFrame) error {
 	}
 }
 
+// notified handles an event. The caller holds mu.
+func (c *core) notified(conn *connection, e *wire.Event) error {
+	if e.Zxid == 0 {
+		return errors.New("the server has sent an event of no transaction")
+	}
+	if e.Type == EventGap {
+		c.saw(conn, e.Zxid, 0) // it speaks for its own watch: the gaps of others may still be on their way
+	} else {
+		// More events of the same transaction may follow, and the connection may break before they come.
+		c.saw(conn, e.Zxid, e.Zxid-1)
+	}
+	if e.Watch == 0 {
+		c.watches.fire(e)
+		return nil
+	}
+	if cl := c.queue.head(); cl != nil && cl.kind == wire.AddWatches {
+		conn.timing.stuckSince = conn.timing.quietSince // a long history before the answer is no standstill
+	}
+	c.told(e)
+	return nil
+}
+
+// saw notes the zxid of what was received, and that all events up to another one have come. The caller holds mu.
+func (c *core) saw(conn *connection, zxid, complete Zxid) {
+	c.session.lastZxid = max(c.session.lastZxid, zxid)
+	if conn.restoring == 0 {
+		c.session.watchedZxid = max(c.session.watchedZxid, complete)
+	}
+	c.streams.complete = max(c.streams.complete, complete)
+}
+
 // refusedBy handles a code that is about the whole session or server. The caller holds mu.
-func (c *Client) refusedBy(code Code, detail string) error {
+func (c *core) refusedBy(code Code, detail string) error {
 	err := &refusal{code, detail}
 	if code.EndsSession() {
-		c.end(Expired, err)
+		c.expire(err)
 	}
 	return err
 }
 
 // replied handles a reply. The caller holds mu.
-func (c *Client) replied(conn *connection, f *wire.ServerFrame) error {
+func (c *core) replied(conn *connection, f *wire.ServerFrame) error {
 	if len(conn.pings) > 0 && conn.pings[0] == f.Xid {
 		conn.pings = conn.pings[1:]
 		if f.Code != wire.CodeOK {
@@ -194,6 +223,12 @@ func (c *Client) replied(conn *connection, f *wire.ServerFrame) error {
 	if cl.kind == wire.SetWatches {
 		c.restored(cl, f)
 	}
+	if cl.kind == wire.AddWatches {
+		c.added(cl, f)
+	}
+	if cl.asks != nil {
+		c.learned(cl.asks, f)
+	}
 	c.counts(conn, cl.number, f.Zxid)
 	closed := cl.kind == wire.CloseSession && f.Code == wire.CodeOK
 	c.answered(cl, f) // from here on cl belongs to its caller
@@ -206,14 +241,14 @@ func (c *Client) replied(conn *connection, f *wire.ServerFrame) error {
 
 // counts notes that the server has answered a request: it moves the belief in the session, and the highest zxid. The
 // caller holds mu.
-func (c *Client) counts(conn *connection, number wire.Xid, zxid Zxid) {
+func (c *core) counts(conn *connection, number wire.Xid, zxid Zxid) {
 	c.session.belief.Answered(conn.attempt, uint64(number))
-	c.session.saw(zxid, conn.restoring == 0)
+	c.saw(conn, zxid, zxid)
 }
 
 // sendAgain sends everything from the head on again, because the server has not carried it out: a write before it was lost
 // on its way, or the replies that the service keeps were too many. The caller holds mu.
-func (c *Client) sendAgain(conn *connection, cl *call, f *wire.ServerFrame) error {
+func (c *core) sendAgain(conn *connection, cl *call, f *wire.ServerFrame) error {
 	failure, err := wire.DecodeFailure(f.Result)
 	switch conn.resends++; {
 	case err != nil:
@@ -231,7 +266,7 @@ func (c *Client) sendAgain(conn *connection, cl *call, f *wire.ServerFrame) erro
 }
 
 // detail returns the explanation in a failed reply.
-func (c *Client) detail(f *wire.ServerFrame) string {
+func (c *core) detail(f *wire.ServerFrame) string {
 	failure, err := wire.DecodeFailure(f.Result)
 	if err != nil {
 		return ""

@@ -188,6 +188,9 @@ func (d *dialer) lost(conn *connection, lived time.Duration, err error) {
 	d.tried[conn.server] = []Attempt{{d.servers[conn.server], conn.addr, err}}
 }
 
+// answered forgets the failures: the newest was about the session that has ended, and no server's fault.
+func (d *dialer) answered() { clear(d.tried) }
+
 // backoff returns how long to wait before the next attempt: nothing within a round of all servers.
 func (d *dialer) backoff() time.Duration {
 	if d.failures == 0 || d.failures%len(d.servers) != 0 {

@@ -28,6 +28,11 @@ var (
 	ErrTooMany                 error = wire.CodeTooMany
 	ErrNoSpace                 error = wire.CodeNoSpace
 	ErrNoQuorum                error = wire.CodeNoQuorum
+	ErrMismatch                error = wire.CodeMismatch
+	ErrNotReached              error = wire.CodeNotReached
+	ErrCompacted               error = wire.CodeCompacted
+	ErrNoSession               error = wire.CodeNoSession
+	ErrForgotten               error = wire.CodeForgotten
 	ErrSessionExpired          error = wire.CodeSessionExpired
 
 	// ErrClosed is the end of a client, or of a watch, that was closed by its user.
@@ -39,21 +44,30 @@ type Error struct {
 	Code     Code
 	Op       string // what was called: "create", "get"
 	Path     string // what is at fault: for a create with NoNode the missing parent
-	Index    int    // which operation of a multi, from 0
+	Index    int    // which operation of a multi, or of the Branch of a transaction, from 0
+	Branch   Branch // of a transaction
 	Actual   int64  // BadVersion: the version that the node has
 	Expected int64  // BadVersion: the version that was asked for
 	Detail   string // one clause: which rule or limit, and what to do; may be empty
 
 	asked   string // the path that was asked for
+	about   string // what is at fault when it is no path
 	multi   bool
-	unknown bool // the request was a write and may have been carried out
-	closed  bool // the session ended because its user closed the client
+	expects bool     // Expected is known
+	unknown bool     // the request was a write and may have been carried out
+	closed  bool     // the session ended because its user closed the client
+	write   *WriteID // of an unknown write; a pointer, so that no verb prints its secret
 }
 
-// Error returns one line: "no node: /x", "bad version: /x has version 5, expected 3".
+// Error returns one line: "no node: /x", "bad version: /x has version 5, expected 3", "then: operation 1: not empty: /x".
 func (e *Error) Error() string {
 	var b strings.Builder
-	if e.multi {
+	switch {
+	case e.Branch == BranchIf:
+		fmt.Fprintf(&b, "condition %d: ", e.Index)
+	case e.Branch != "":
+		fmt.Fprintf(&b, "%s: operation %d: ", e.Branch, e.Index)
+	case e.multi:
 		fmt.Fprintf(&b, "operation %d: ", e.Index)
 	}
 	if e.closed {
@@ -63,10 +77,10 @@ func (e *Error) Error() string {
 	}
 	b.WriteString(": ")
 	switch {
-	case e.Code == wire.CodeBadVersion:
+	case e.Code == wire.CodeBadVersion && e.expects:
 		fmt.Fprintf(&b, "%s has version %d, expected %d", e.Path, e.Actual, e.Expected)
 	case e.Code == wire.CodeNoNode && e.Op == "create" && e.Path != e.asked:
-		fmt.Fprintf(&b, "%s (parent of %s; parents are not made automatically)", e.Path, e.asked)
+		fmt.Fprintf(&b, "%s (parent of %s; the option Parents makes it)", e.Path, e.asked)
 	default:
 		b.WriteString(e.subject())
 		if e.Detail != "" {
@@ -83,6 +97,8 @@ func (e *Error) subject() string {
 		return e.Op + " " + e.Path
 	case e.Path != "":
 		return e.Path
+	case e.about != "":
+		return e.about
 	default:
 		return e.Op
 	}
@@ -101,7 +117,9 @@ type WaitError struct {
 	State State // of the session at that time
 	Last  error // why the newest attempt to reach a server failed; nil while connected
 
-	queued bool // a write that had its number: it will still be sent
+	queued  bool     // a write that had its number: it will still be sent, unless it is unknown
+	unknown bool     // a write that was sent, of a session that has ended
+	write   *WriteID // of a write that had its number; a pointer, as above
 }
 
 // Error returns one line with the state of the session and why no server was reached.
@@ -147,8 +165,12 @@ func NotApplied(err error) bool {
 
 // Unknown reports whether nobody can tell whether the write that failed with err was carried out: it was sent, and its
 // session ended before the answer came. A call that merely stopped waiting (its context ended) is not unknown: while the
-// session lives the write will be carried out, and what the node shows later tells.
+// session lives the write will be carried out, and what the node shows later tells. For some minutes [Client.Outcome] can find
+// out what became of either; [WriteOf] names the write.
 func Unknown(err error) bool {
+	if e, ok := errors.AsType[*WaitError](err); ok {
+		return e.unknown
+	}
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.unknown
 }
@@ -169,7 +191,7 @@ func (e *serviceError) of(op, path string, guard znode.Guard) *Error {
 		err.Path = path
 	}
 	err.Path = printable(err.Path)
-	err.Expected, _ = guard.Version()
+	err.Expected, err.expects = guard.Version()
 	err.unknown = e.code == wire.CodeForgotten
 	return err
 }

@@ -22,20 +22,26 @@ type service struct {
 	table *session.Table
 	tree  *znode.Tree
 	zxid  znode.Zxid
+	past  map[znode.Zxid][]*znode.Node // the trees at which recursive lists have begun
 	peers map[*peer]bool
 
 	// script; guarded by mu
 	onDial    func(addr string) error                 // nil error: go on
 	onHello   func(addr string, h *wire.Hello) answer // before the session table sees it
 	onRequest func(p *peer, r *wire.Request) answer   // before anything else sees it
+	reply     func(r *wire.Request) []byte            // answers instead of the service; nil: it does not
+	onFrame   func(p *peer, frame []byte) answer      // before it is sent: proceed or hangUp
+	horizon   znode.Zxid                              // persistent watches cannot be resumed from before it
 	limits    wire.Limits
 	servers   map[string]session.Server
+	boot      session.Boot // of all servers
 
 	// what happened
 	hellos   []wire.Hello
 	dialed   []string
 	requests []wire.Request // every request of every connection, in order
 	applied  []string       // the paths of carried out writes, in order
+	history  []happened     // all changes
 }
 
 // answer is what a script makes of a hello or a request.
@@ -57,6 +63,8 @@ type peer struct {
 	attempt session.Attempt
 	watches map[watchKey]bool // guarded by service.mu
 
+	persistent []wire.WatchSpec // guarded by service.mu
+
 	out  chan []byte // frames for the writer; closed when the reader ends
 	gone chan struct{}
 }
@@ -64,7 +72,7 @@ type peer struct {
 func newService(servers ...string) *service {
 	s := &service{
 		table: session.NewTable(), tree: znode.NewTree(), peers: map[*peer]bool{}, limits: wire.DefaultLimits(),
-		servers: map[string]session.Server{},
+		servers: map[string]session.Server{}, boot: 1, past: map[znode.Zxid][]*znode.Node{},
 	}
 	for i, addr := range servers {
 		id := session.Server(i + 1)
@@ -115,6 +123,15 @@ func (s *service) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 
 func (p *peer) write() {
 	for frame := range p.out {
+		todo := proceed
+		p.service.script(func() {
+			if p.service.onFrame != nil {
+				todo = p.service.onFrame(p, frame)
+			}
+		})
+		if todo == hangUp {
+			break
+		}
 		if _, err := p.conn.Write(frame); err != nil {
 			break
 		}
@@ -183,9 +200,9 @@ func (s *service) welcome(p *peer, h *wire.Hello) bool {
 		w.SessionID, w.Zxid = session.ID(s.zxid), s.zxid
 		w.Password = wire.Password{1, 15: byte(s.zxid)}
 		number := uint64(len(s.hellos))
-		w.Code = wire.Code(s.table.Open(w.SessionID, session.Open{Secret: sha256.Sum256(w.Password[:]), TimeoutMS: h.TimeoutMS, Server: w.Server, Boot: 1, Number: number}))
+		w.Code = wire.Code(s.table.Open(w.SessionID, session.Open{Secret: sha256.Sum256(w.Password[:]), TimeoutMS: h.TimeoutMS, Server: w.Server, Boot: s.boot, Number: number, Name: h.Name}))
 	default:
-		w.Code = wire.Code(s.table.Attach(h.SessionID, sha256.Sum256(h.Password[:]), h.Attempt, w.Server, 1))
+		w.Code = wire.Code(s.table.Attach(h.SessionID, sha256.Sum256(h.Password[:]), h.Attempt, w.Server, s.boot))
 	}
 	if w.Code == wire.CodeOK {
 		info, _ := s.table.Get(w.SessionID)
@@ -226,16 +243,35 @@ func (s *service) carryOut(p *peer, r *wire.Request) []byte {
 	} else if info.Attempt != p.attempt {
 		return wire.AppendGoodbye(nil, wire.CodeSessionMoved, "")
 	}
+	if s.reply != nil {
+		if frame := s.reply(r); frame != nil {
+			return frame
+		}
+	}
 	switch {
 	case r.Kind.Write():
 		return wire.AppendReply(nil, r.Xid, s.write(p, r))
 	case r.Kind == wire.SetWatches:
 		s.setWatches(p, r)
+	case r.Kind == wire.AddWatches:
+		return s.addWatches(p, r)
+	case r.Kind == wire.RemoveWatch && r.WatchID != 0:
+		if !p.removeWatch(r.WatchID) {
+			return wire.AppendFailureReply(nil, r.Xid, wire.CodeNoWatcher, s.zxid, nil)
+		}
 	case r.Kind == wire.RemoveWatch:
 		if key := (watchKey{r.WatchKind, r.Path}); !p.watches[key] {
 			return wire.AppendFailureReply(nil, r.Xid, wire.CodeNoWatcher, s.zxid, nil)
 		}
 		delete(p.watches, watchKey{r.WatchKind, r.Path})
+	case r.AtLeast > s.zxid:
+		return wire.AppendFailureReply(nil, r.Xid, wire.CodeNotReached, s.zxid, &znode.Error{Path: r.Path})
+	case r.Kind == wire.Outcomes:
+		return s.outcomes(r)
+	case r.Kind == wire.List:
+		return s.list(r)
+	case r.Kind == wire.Sessions:
+		return s.sessions(r)
 	case r.Kind.Read() && r.Kind != wire.Sync:
 		return s.read(p, r)
 	}
@@ -252,26 +288,20 @@ func (s *service) write(p *peer, r *wire.Request) []byte {
 		info, _ := s.table.Get(p.id)
 		return wire.AppendFailure(nil, wire.Code(code), s.zxid, &znode.Error{Actual: int64(info.Last)})
 	}
-	txn := znode.Txn{Zxid: s.zxid + 1, Owner: uint64(p.id)}
 	var changes []znode.Change
 	var outcome []byte
-	if r.Kind == wire.CloseSession {
+	switch r.Kind {
+	case wire.CloseSession:
 		s.zxid++
-		changes = s.tree.CloseOwner(txn, uint64(p.id), nil)
+		changes = s.tree.CloseOwner(znode.Txn{Zxid: s.zxid, Owner: uint64(p.id)}, uint64(p.id), nil)
 		outcome = wire.AppendOutcome(nil, r.Kind, s.zxid, nil)
 		s.table.Close(p.id)
-	} else {
-		results, changed, err := s.tree.Apply(txn, r.Ops, nil, nil)
-		if err != nil {
-			outcome = wire.AppendFailure(nil, wire.Code(err.Code), s.zxid, err)
-		} else {
-			s.zxid++
-			changes = changed
-			outcome = wire.AppendOutcome(nil, r.Kind, s.zxid, results)
-			for _, result := range results {
-				s.applied = append(s.applied, result.Path)
-			}
-		}
+	case wire.KillSession:
+		outcome, changes = s.kill(p, r)
+	default:
+		outcome, changes = s.operate(p, r)
+	}
+	if r.Kind != wire.CloseSession {
 		s.table.Record(p.id, r.Seq, outcome)
 	}
 	s.fire(changes)
@@ -280,6 +310,7 @@ func (s *service) write(p *peer, r *wire.Request) []byte {
 
 // fire sends the events of changes to whoever watches.
 func (s *service) fire(changes []znode.Change) {
+	s.history = append(s.history, happened{s.zxid, changes})
 	for p := range s.peers {
 		for _, c := range changes {
 			event := wire.Event{Zxid: s.zxid, Type: wire.EventType(c.Type), Path: c.Path}
@@ -289,13 +320,14 @@ func (s *service) fire(changes []znode.Change) {
 				if c.Type == znode.Deleted {
 					delete(p.watches, child)
 				}
-				p.out <- wire.AppendEvent(nil, event)
+				p.out <- wire.AppendEvent(nil, &event)
 			}
 			parent := watchKey{wire.WatchChild, parentOf(c.Path)}
 			if c.Type != znode.DataChanged && p.watches[parent] {
 				delete(p.watches, parent)
-				p.out <- wire.AppendEvent(nil, wire.Event{Zxid: s.zxid, Type: wire.EventChildrenChanged, Path: parent.path})
+				p.out <- wire.AppendEvent(nil, &wire.Event{Zxid: s.zxid, Type: wire.EventChildrenChanged, Path: parent.path})
 			}
+			p.tell(p.persistent, s.zxid, &c)
 		}
 	}
 }
@@ -316,7 +348,7 @@ func (s *service) setWatches(p *peer, r *wire.Request) {
 			p.watches[key] = true
 			return
 		}
-		p.out <- wire.AppendEvent(nil, wire.Event{Zxid: s.zxid, Type: event, Path: key.path})
+		p.out <- wire.AppendEvent(nil, &wire.Event{Zxid: s.zxid, Type: event, Path: key.path})
 	}
 	for _, path := range r.DataPaths {
 		n := s.tree.Get(path)
@@ -398,10 +430,10 @@ func (s *service) result(dst []byte, p *peer, r *wire.Request) []byte {
 				return false
 			}
 			count++
-			if childStat := child.Stat(); r.WithStat {
-				out = wire.AppendChildStat(out, name, &childStat)
+			if r.WithStat || r.WithData {
+				out = wire.AppendNodeEntry(out, name, child, r.WithStat, r.WithData)
 			} else {
-				out = wire.AppendChild(out, name)
+				out = wire.AppendEntry(out, name)
 			}
 			return true
 		})
@@ -449,9 +481,9 @@ func (s *service) remove(path string) {
 	s.outside(znode.Op{Kind: znode.OpDelete, Path: path})
 }
 
-func (s *service) outside(op znode.Op) {
+func (s *service) outside(ops ...znode.Op) {
 	s.zxid++
-	_, changes, err := s.tree.Apply(znode.Txn{Zxid: s.zxid, Owner: 1 << 60}, []znode.Op{op}, nil, nil)
+	_, changes, err := s.tree.Apply(znode.Txn{Zxid: s.zxid, Owner: 1 << 60}, ops, nil, nil)
 	if err != nil {
 		panic(err)
 	}

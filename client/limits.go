@@ -42,6 +42,38 @@ const (
 	// being answered; then another connection is tried.
 	resendsMax = 8
 
+	// eventsBuffer is how many events the channel of a persistent watch holds. A burst beyond it goes through the backlog,
+	// which costs a goroutine for as long as it lasts. The channel has its 3 KB for as long as the watch is there, which
+	// makes 300 MB for as many watches as a connection may have.
+	eventsBuffer = 16
+
+	// backlogEventsMax and backlogBytesMax bound what one persistent watch holds, besides its channel, for a user who does
+	// not take it; beyond, the rest becomes one gap. A second or so of many small changes, or a few of the largest.
+	backlogEventsMax = 4096
+	backlogBytesMax  = 4 << 20
+
+	// backlogsBytesMax bounds the backlogs of all watches of a client together, in bytes; each may have a gap besides.
+	backlogsBytesMax = 64 << 20
+
+	// eventBytes is what an event counts for in these bounds besides its path and data: the size of [Event], rounded up.
+	eventBytes = 192
+
+	// pumpWatchesMax is how many backlogs one goroutine serves. To wait for room in as many channels takes it some tens of
+	// microseconds.
+	pumpWatchesMax = 256
+
+	// leaseCheckMax is how long the timer of a SessionContext sleeps at most. Timers stand still while the machine is
+	// suspended; so long after its end the context of a session that may be over ends at the latest.
+	leaseCheckMax = time.Second
+
+	// outcomeWaitMax is how long the callers of writes that were unanswered when their session ended wait for the next
+	// session to ask what became of them. The service has just spoken, so a second is usual; it covers an election.
+	outcomeWaitMax = 30 * time.Second
+
+	// registerRetry is how long a registration waits that the service has refused for a reason that nothing tells the end of:
+	// a parent that is absent, a full disk.
+	registerRetry = time.Second
+
 	// bufferKeepMax is the largest buffer, in bytes, that is kept for later use, so that one large value does not make the
 	// client hold its size for ever.
 	bufferKeepMax = 64 << 10

@@ -61,7 +61,7 @@ func silenceLimit(timeout time.Duration) time.Duration {
 
 // time watches over the server's silence until the connection ends: an idle session is kept alive by pings, a server that
 // leaves requests unanswered is pinged, and one that does not answer that either is left.
-func (c *Client) time(conn *connection) error {
+func (c *core) time(conn *connection) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -80,7 +80,7 @@ func (c *Client) time(conn *connection) error {
 }
 
 // tick does what is due and returns when to look again.
-func (c *Client) tick(conn *connection, now time.Time) (time.Duration, error) {
+func (c *core) tick(conn *connection, now time.Time) (time.Duration, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn != conn {
@@ -105,7 +105,7 @@ func (c *Client) tick(conn *connection, now time.Time) (time.Duration, error) {
 }
 
 // ping asks the server for a sign of life. The caller holds mu.
-func (c *Client) ping(conn *connection) {
+func (c *core) ping(conn *connection) {
 	conn.expect(len(c.queue.inFlight) > 0)
 	xid := c.nextXid()
 	conn.pings = append(conn.pings, xid)

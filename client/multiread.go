@@ -39,26 +39,30 @@ type ReadResult struct {
 
 // MultiRead carries out several reads at one point in time and returns it: together they show the tree as of that zxid
 // (T-8). A part that fails tells so in its result and does not affect the others. Errors: [ErrTooMany], [ErrTooLarge] (all results
-// together), [ErrBadArguments].
+// together), [ErrNotReached], [ErrBadArguments].
 func (c *Client) MultiRead(ctx context.Context, reads []ReadOp, opts ...ReadOption) ([]ReadResult, Zxid, error) {
 	const name = "multi-read"
 	o := c.readOptions(opts)
-	r := wire.Request{Kind: wire.MultiRead, Level: o.level, Reads: make([]wire.Read, len(reads))}
+	if why := o.wrong(wire.MultiRead); why != "" {
+		return nil, 0, &Error{Code: wire.CodeBadArguments, Op: name, Detail: why}
+	}
+	r := wire.Request{Kind: wire.MultiRead, Level: o.level, AtLeast: o.atLeast, Reads: make([]wire.Read, len(reads))}
 	for i, read := range reads {
 		if read.err != nil {
 			err := invalid(read.read.Kind.String(), read.err)
 			err.Index, err.multi = i, true
 			return nil, 0, err
 		}
-		r.Reads[i] = read.read
+		r.Reads[i] = wire.Read{Kind: read.read.Kind, Path: c.root.in(read.read.Path)}
 	}
 	if len(reads) > wire.ReadsMax {
-		return nil, 0, &Error{Code: wire.CodeTooMany, Op: name, Detail: strconv.Itoa(len(reads)) + " reads, the limit is " + strconv.Itoa(wire.ReadsMax) + "; split them"}
+		return nil, 0, &Error{Code: wire.CodeTooMany, Op: name,
+			Detail: strconv.Itoa(len(reads)) + " reads, the limit is " + strconv.Itoa(wire.ReadsMax) + "; split them"}
 	}
 	cl := c.newCall(wire.MultiRead)
 	cl.encode(&r)
-	if err := c.do(ctx, cl, name, ""); err != nil {
-		return nil, 0, explain(err, name, "", znode.Guard{})
+	if err := c.ask(ctx, cl, name, "", o.zxid); err != nil {
+		return nil, 0, err
 	}
 	zxid := cl.zxid
 	results := make([]ReadResult, 0, len(reads))
@@ -66,7 +70,7 @@ func (c *Client) MultiRead(ctx context.Context, reads []ReadOp, opts ...ReadOpti
 	err := wire.DecodeMultiRead(cl.result, func(code Code, part []byte) {
 		if len(results) < len(reads) && broken == nil {
 			var result ReadResult
-			result, broken = readResult(r.Reads[len(results)], code, part)
+			result, broken = c.readResult(reads[len(results)].read, code, part)
 			results = append(results, result)
 		}
 	})
@@ -83,18 +87,19 @@ func (c *Client) MultiRead(ctx context.Context, reads []ReadOp, opts ...ReadOpti
 }
 
 // readResult decodes one part; the error is one of decoding.
-func readResult(read wire.Read, code Code, part []byte) (r ReadResult, err error) {
+func (c *Client) readResult(read wire.Read, code Code, part []byte) (r ReadResult, err error) {
 	switch {
 	case code != wire.CodeOK:
 		var f wire.Failure
 		f, err = wire.DecodeFailure(part)
+		f.Path = c.root.out(f.Path)
 		r.Err = (&serviceError{code, f}).of(read.Kind.String(), read.Path, znode.Guard{})
 	case read.Kind == wire.Get:
 		r.Data, r.Stat, err = wire.DecodeGot(part)
 	case read.Kind == wire.Exists:
 		r.Stat, err = wire.DecodeStat(part)
 	default:
-		r.More, r.Stat, err = wire.DecodeChildren(part, func(name string, _ Stat) { r.Children = append(r.Children, name) })
+		r.More, r.Stat, err = wire.DecodeChildren(part, func(e wire.Entry) { r.Children = append(r.Children, e.Name) })
 	}
 	return r, err
 }

@@ -20,7 +20,10 @@ type call struct {
 	arms  watchKey
 	watch *Watch // to put into the table when the read has succeeded
 
-	restores []watchKey // SetWatches: what it sets again
+	restores []watchKey         // SetWatches: what it sets again
+	adds     []*PersistentWatch // AddWatches: what it sets
+	asks     *question          // Outcomes: what it asks for the client itself; a write in question: where it is
+	last     bool               // the request behind which a session is handed over
 
 	// guarded by Client.mu
 	seq       session.Seq // 0: not a write, or not numbered yet
@@ -43,13 +46,14 @@ type call struct {
 type place uint8
 
 const (
-	outside  place = iota // not in the queue yet, or finished
-	waiting               // for room
-	inFlight              // in the queue of unanswered calls
+	outside    place = iota // not in the queue yet, or finished
+	waiting                 // for room
+	inFlight                // in the queue of unanswered calls
+	questioned              // a write of a session that has ended; the service is asked what became of it
 )
 
 // newCall returns a call of the client's own pool: one for all clients would carry channels between synctest bubbles.
-func (c *Client) newCall(kind wire.Kind) *call {
+func (c *core) newCall(kind wire.Kind) *call {
 	cl, ok := c.calls.Get().(*call)
 	if !ok {
 		cl = &call{done: make(chan struct{}, 1)}
@@ -59,7 +63,7 @@ func (c *Client) newCall(kind wire.Kind) *call {
 }
 
 // recycle gives a finished call back; its caller must not use it, or its result, any more.
-func (c *Client) recycle(cl *call) {
+func (c *core) recycle(cl *call) {
 	if cap(cl.body)+cap(cl.result) <= bufferKeepMax {
 		c.calls.Put(cl)
 	}
@@ -68,17 +72,35 @@ func (c *Client) recycle(cl *call) {
 func (cl *call) encode(r *wire.Request) { cl.body = wire.AppendRequestBody(cl.body[:0], r) }
 
 // ofConnection reports whether the call means something only on the connection on which it was sent.
-func (cl *call) ofConnection() bool { return cl.kind == wire.SetWatches || cl.kind == wire.RemoveWatch }
+func (cl *call) ofConnection() bool {
+	return cl.kind == wire.SetWatches || cl.kind == wire.RemoveWatch || cl.kind == wire.AddWatches
+}
 
 // size is what the call counts for in queueBytesMax.
 func (cl *call) size() int { return len(cl.body) + wire.RequestHeadMax }
 
-// do sends a call and waits for its end. The error is of ctx ([*WaitError]), of the session ([*Error], [ErrClosed]), or
-// what the service answered; with nil cl holds a successful reply. After an error cl must not be used any more.
+// do sends a call of the view and waits for its end; see core.do.
 func (c *Client) do(ctx context.Context, cl *call, op, path string) error {
 	if err := c.submit(ctx, cl, op, path); err != nil {
 		return err
 	}
+	return c.await(ctx, cl, op, path)
+}
+
+// await waits for the end of a call of the view that was submitted. What the service tells about paths is told as the view
+// names them.
+func (c *Client) await(ctx context.Context, cl *call, op, path string) error {
+	err := c.core.await(ctx, cl, op, path)
+	if refused, ok := err.(*serviceError); ok && refused.failure.Path != "" {
+		refused.failure.Path = c.root.out(refused.failure.Path)
+	}
+	return err
+}
+
+// await waits for the end of a call that was submitted. The error is of ctx ([*WaitError]), of the session ([*Error],
+// [ErrClosed]), or what the service answered; with nil cl holds a successful reply. After an error cl must not be used any
+// more.
+func (c *core) await(ctx context.Context, cl *call, op, path string) error {
 	select {
 	case <-cl.done:
 	case <-ctx.Done():
@@ -100,19 +122,23 @@ func (c *Client) do(ctx context.Context, cl *call, op, path string) error {
 }
 
 // submit puts cl in flight, or in the line for room.
-func (c *Client) submit(ctx context.Context, cl *call, op, path string) error {
+func (c *core) submit(ctx context.Context, cl *call, op, path string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.status.state == Expired:
 		return (&ending{state: Expired, detail: detailOf(c.status.err)}).of(op, path)
-	case c.status.state == Closed, c.status.closing && cl.kind != wire.CloseSession:
+	case c.status.state == Closed:
+		return c.ended
+	case c.status.closing && cl.kind != wire.CloseSession:
 		return ErrClosed
+	case c.status.handingOff && cl.kind != wire.CloseSession && !cl.last:
+		return ErrHandedOver
 	case int64(cl.size()) > c.session.limits.FrameBytes:
 		return &Error{Code: wire.CodeTooLarge, Op: op, Path: path, asked: path,
 			Detail: fmt.Sprintf("the request has %d bytes, the limit is %d", cl.size(), c.session.limits.FrameBytes)}
 	case ctx.Err() != nil:
-		return c.waitError(ctx, op, path, false)
+		return c.waitError(ctx, cl, op, path)
 	case len(c.queue.waiting) > 0 || !c.queue.room(cl, &c.session):
 		cl.place = waiting
 		c.queue.waiting = append(c.queue.waiting, cl)
@@ -123,7 +149,7 @@ func (c *Client) submit(ctx context.Context, cl *call, op, path string) error {
 }
 
 // launch puts cl in flight and, if there is a connection, sends it. The caller holds mu.
-func (c *Client) launch(cl *call) {
+func (c *core) launch(cl *call) {
 	if cl.arms.kind != 0 {
 		c.watches.arming(cl.arms)
 	}
@@ -138,8 +164,9 @@ func (c *Client) launch(cl *call) {
 
 // send writes cl into the connection's buffer; first tells that it was not sent on this connection before. The caller
 // holds mu.
-func (c *Client) send(cl *call, first bool) {
+func (c *core) send(cl *call, first bool) {
 	cl.xid, cl.sent = c.nextXid(), true
+	c.queue.sentSeq = max(c.queue.sentSeq, cl.seq)
 	if first {
 		cl.number = cl.xid
 	}
@@ -148,27 +175,27 @@ func (c *Client) send(cl *call, first bool) {
 }
 
 // nextXid numbers a request that is sent now. The caller holds mu.
-func (c *Client) nextXid() wire.Xid {
+func (c *core) nextXid() wire.Xid {
 	now := time.Now()
 	c.conn.timing.sentAt = now
 	c.lastXid++
-	c.session.belief.Sent(uint64(c.lastXid), c.session.clock.now(now))
+	c.session.belief.Sent(uint64(c.lastXid), c.reading(now))
 	return c.lastXid
 }
 
 // sendAll sends everything in flight, in order, with new xids: on a new connection (first), or because the server has not
 // carried out the head. The caller holds mu.
-func (c *Client) sendAll(first bool) {
+func (c *core) sendAll(first bool) {
 	for _, cl := range c.queue.inFlight {
 		c.send(cl, first)
 	}
 }
 
 // abandon gives up waiting for cl. It returns nil if the reply has come after all.
-func (c *Client) abandon(ctx context.Context, cl *call, op, path string) error {
+func (c *core) abandon(ctx context.Context, cl *call, op, path string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	err := c.waitError(ctx, op, path, cl.seq != 0)
+	err := c.waitError(ctx, cl, op, path)
 	switch cl.place {
 	case outside:
 		<-cl.done // it has been signalled
@@ -184,17 +211,23 @@ func (c *Client) abandon(ctx context.Context, cl *call, op, path string) error {
 			c.disarm(cl)
 			c.admit()
 		}
+	case questioned:
+		c.unquestion(cl)
 	}
 	return err
 }
 
 // waitError is the error of a call that waits no longer. The caller holds mu.
-func (c *Client) waitError(ctx context.Context, op, path string, queued bool) error {
-	return &WaitError{Op: op, Path: path, Cause: context.Cause(ctx), State: c.status.state, Last: c.status.err, queued: queued}
+func (c *core) waitError(ctx context.Context, cl *call, op, path string) error {
+	err := &WaitError{Op: op, Path: path, Cause: context.Cause(ctx), State: c.status.state, Last: c.status.err, queued: cl.seq != 0}
+	if err.write = c.writeOf(cl); cl.place == questioned {
+		err.write, err.unknown = cl.asks.writeOf(cl), true
+	}
+	return err
 }
 
 // admit puts calls in flight that wait for room, as many as there is room for. The caller holds mu.
-func (c *Client) admit() {
+func (c *core) admit() {
 	n := 0
 	for n < len(c.queue.waiting) && c.queue.room(c.queue.waiting[n], &c.session) {
 		c.launch(c.queue.waiting[n])
@@ -206,7 +239,7 @@ func (c *Client) admit() {
 }
 
 // answered finishes the head of the queue with a reply. The caller holds mu.
-func (c *Client) answered(cl *call, f *wire.ServerFrame) {
+func (c *core) answered(cl *call, f *wire.ServerFrame) {
 	c.queue.pop()
 	if cl.seq != 0 {
 		c.session.acked = cl.seq
@@ -229,50 +262,17 @@ func detailOf(err error) string {
 }
 
 // lose takes out of the queue what means nothing without the connection that has ended. The caller holds mu.
-func (c *Client) lose() {
+func (c *core) lose() {
+	c.streams.interrupt()
 	c.queue.remove(func(cl *call) bool {
 		switch {
 		case cl.ofConnection():
 			return true
-		case cl.abandoned && cl.seq == 0:
+		case cl.abandoned && cl.seq == 0 && cl.asks == nil:
 			c.disarm(cl)
 			return true
 		}
 		return false
 	})
 	c.admit()
-}
-
-// ending is why a call ends without a reply: its session has ended.
-type ending struct {
-	state   State // Expired or Closed
-	detail  string
-	unknown bool // the call is a write and may have been carried out
-}
-
-// of returns the ending as the error of one call.
-func (e *ending) of(op, path string) error {
-	if e.state == Closed && !e.unknown {
-		return ErrClosed
-	}
-	err := &Error{
-		Code: wire.CodeSessionExpired, Op: op, Path: path, Detail: e.detail,
-		asked: path, unknown: e.unknown, closed: e.state == Closed,
-	}
-	if e.unknown {
-		err.Detail = "the write was sent and not answered; whether it was carried out is unknown"
-	}
-	return err
-}
-
-// failAll ends every call because the session has ended, in the state and with the explanation given. The caller holds mu.
-func (c *Client) failAll(state State, detail string) {
-	for _, cl := range slices.Concat(c.queue.inFlight, c.queue.waiting) {
-		cl.place = outside
-		if !cl.abandoned {
-			cl.ended = &ending{state, detail, cl.seq != 0 && cl.sent}
-			cl.done <- struct{}{}
-		}
-	}
-	c.queue = queue{lastSeq: c.queue.lastSeq}
 }

@@ -13,6 +13,7 @@ type queue struct {
 	waiting  []*call
 	bytes    int         // of the calls in flight
 	lastSeq  session.Seq // number of the newest write
+	sentSeq  session.Seq // number of the newest write that was sent
 }
 
 // prepend puts calls in front of those in flight.

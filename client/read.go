@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/coxswain-io/coxswain/wire"
 	"github.com/coxswain-io/coxswain/znode"
@@ -17,7 +18,8 @@ type Node struct {
 // Child is one entry of a list of children.
 type Child struct {
 	Name string
-	Stat Stat // zero unless asked for by [WithStats]
+	Stat Stat   // zero unless asked for by [WithStats]
+	Data []byte // the caller's own; nil unless asked for by [WithData], or if the child has none
 }
 
 // Page is a part of a list of children.
@@ -27,7 +29,8 @@ type Page struct {
 	Stat     Stat // of the parent
 }
 
-// Get returns the data and the stat of a node. Errors: [ErrNoNode], [ErrBadArguments].
+// Get returns the data and the stat of a node. Errors: [ErrNoNode], [ErrNotReached] (only with [AtLeast], as
+// for all reads), [ErrBadArguments].
 //
 // A read sees all writes of its session that were made before it. When the connection breaks it is sent again on the next. If
 // ctx ends, the call returns and the answer is dropped.
@@ -73,7 +76,7 @@ func (c *Client) Children(ctx context.Context, path string, opts ...ReadOption) 
 		for _, child := range page.Children {
 			names = append(names, child.Name)
 		}
-		if !page.More || len(page.Children) == 0 {
+		if !page.More {
 			return names, page.Stat, nil
 		}
 		after = names[len(names)-1]
@@ -86,30 +89,70 @@ func (c *Client) Children(ctx context.Context, path string, opts ...ReadOption) 
 // for [Client.Children].
 func (c *Client) ChildrenPage(ctx context.Context, path, after string, limit int, opts ...ReadOption) (Page, error) {
 	o := c.readOptions(opts)
-	if limit < 0 {
-		return Page{}, &Error{Code: wire.CodeBadArguments, Op: "children", Path: path, Detail: "a page has a limit of 0 or more entries"}
+	if err := checkLimit("children", path, limit); err != nil {
+		return Page{}, err
 	}
 	return c.page(ctx, path, after, limit, &o)
 }
 
+// ChildrenSeq returns the children of a node one by one in ascending order of their names' bytes, reading a page whenever the
+// one before it is used up, so that any number of them takes the memory of one page. What changes meanwhile may be among them
+// or not; [Client.List] shows one point in time. An error, one of those of [Client.Children], is the last element. Each
+// iteration begins anew.
+func (c *Client) ChildrenSeq(ctx context.Context, path string, opts ...ReadOption) iter.Seq2[Child, error] {
+	return func(yield func(Child, error) bool) {
+		o := c.readOptions(opts)
+		for after := ""; ; {
+			page, err := c.page(ctx, path, after, 0, &o)
+			if err != nil {
+				yield(Child{}, err)
+				return
+			}
+			for _, child := range page.Children {
+				if !yield(child, nil) {
+					return
+				}
+				after = child.Name
+			}
+			if !page.More {
+				return
+			}
+			o.watch = nil // set with the first page, for all of them
+		}
+	}
+}
+
 func (c *Client) page(ctx context.Context, path, after string, limit int, o *readOptions) (Page, error) {
 	const name = "children"
-	cl, err := c.read(ctx, name, &wire.Request{Kind: wire.Children, Path: path, After: after, Limit: limit, WithStat: o.withStat}, o)
+	cl, err := c.read(ctx, name, &wire.Request{Kind: wire.Children, Path: path, After: after, Limit: limit}, o)
 	if err != nil {
 		return Page{}, err
 	}
 	var p Page
-	p.More, p.Stat, err = wire.DecodeChildren(cl.result, func(name string, stat Stat) {
-		p.Children = append(p.Children, Child{name, stat})
+	p.More, p.Stat, err = wire.DecodeChildren(cl.result, func(e wire.Entry) {
+		p.Children = append(p.Children, Child(e))
 	})
+	if err == nil && p.More && len(p.Children) == 0 {
+		err = errEmptyPage
+	}
 	return p, c.decoded(cl, name, path, err)
+}
+
+// errEmptyPage is an answer from which a list cannot be read on.
+var errEmptyPage = errors.New("a page without entries that is not the last")
+
+// checkLimit refuses the limit of a page that makes no sense.
+func checkLimit(name, path string, limit int) error {
+	if limit < 0 {
+		return &Error{Code: wire.CodeBadArguments, Op: name, Path: path, Detail: "a page has a limit of 0 or more entries"}
+	}
+	return nil
 }
 
 // Descendants returns how many nodes are below a node. Errors: [ErrNoNode], [ErrBadArguments].
 func (c *Client) Descendants(ctx context.Context, path string, opts ...ReadOption) (int64, error) {
 	const name = "descendants"
 	o := c.readOptions(opts)
-	o.watch = nil
 	cl, err := c.read(ctx, name, &wire.Request{Kind: wire.Descendants, Path: path}, &o)
 	if err != nil {
 		return 0, err
@@ -123,19 +166,21 @@ func (c *Client) Descendants(ctx context.Context, path string, opts ...ReadOptio
 func (c *Client) Ephemerals(ctx context.Context, prefix string, opts ...ReadOption) ([]string, error) {
 	const name = "ephemerals"
 	o := c.readOptions(opts)
-	o.watch = nil
 	var paths []string
-	for after := ""; ; after = paths[len(paths)-1] {
+	for after := ""; ; after = c.root.in(paths[len(paths)-1]) {
 		cl, err := c.read(ctx, name, &wire.Request{Kind: wire.Ephemerals, Path: prefix, After: after}, &o)
 		if err != nil {
 			return nil, err
 		}
 		before := len(paths)
-		more, err := wire.DecodeEphemerals(cl.result, func(path string) { paths = append(paths, path) })
+		more, err := wire.DecodeEphemerals(cl.result, func(path string) { paths = append(paths, c.root.out(path)) })
+		if err == nil && more && len(paths) == before {
+			err = errEmptyPage
+		}
 		if err := c.decoded(cl, name, prefix, err); err != nil {
 			return nil, err
 		}
-		if !more || len(paths) == before {
+		if !more {
 			return paths, nil
 		}
 	}
@@ -147,23 +192,34 @@ func (c *Client) Sync(ctx context.Context) error {
 	const name = "sync"
 	cl := c.newCall(wire.Sync)
 	cl.encode(&wire.Request{Kind: wire.Sync})
-	if err := c.do(ctx, cl, name, ""); err != nil {
-		return explain(err, name, "", znode.Guard{})
+	if err := c.ask(ctx, cl, name, "", nil); err != nil {
+		return err
 	}
 	return c.decoded(cl, name, "", wire.DecodeEmpty(cl.result))
 }
 
+// LastZxid returns the newest transaction that the client has seen in any answer or event; it never goes back. A process that
+// is told it can read what this one has seen with [AtLeast]. An answer's own zxid is at most as high; [WithZxid] tells it.
+func (c *Client) LastZxid() Zxid {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.session.lastZxid
+}
+
 // read sends a read of one path.
 func (c *Client) read(ctx context.Context, name string, r *wire.Request, o *readOptions) (*call, error) {
-	if err := znode.ValidatePath(r.Path); err != nil {
+	path := r.Path
+	if err := znode.ValidatePath(path); err != nil {
 		return nil, invalid(name, err)
 	}
-	if !o.level.Valid() {
-		return nil, &Error{Code: wire.CodeBadArguments, Op: name, Path: r.Path, Detail: "a level is Linearizable or Session"}
+	if why := o.wrong(r.Kind); why != "" {
+		return nil, &Error{Code: wire.CodeBadArguments, Op: name, Path: printable(path), Detail: why}
 	}
+	r.Path, r.Level, r.AtLeast, r.AsOf = c.root.in(path), o.level, o.atLeast, o.asOf
+	r.WithStat, r.WithData = o.withStat, o.withData
 	cl := c.newCall(r.Kind)
 	var w *Watch
-	if r.Level = o.level; o.watch != nil {
+	if o.watch != nil {
 		r.Watch = true
 		kind := wire.WatchData
 		if r.Kind == wire.Children {
@@ -171,15 +227,42 @@ func (c *Client) read(ctx context.Context, name string, r *wire.Request, o *read
 		}
 		cl.arms = watchKey{kind, r.Path}
 		w = c.newWatch(cl.arms)
+		w.root = c.root
 		cl.watch = w
 	}
 	cl.encode(r)
-	err := c.do(ctx, cl, name, r.Path)
-	if err != nil {
-		err = explain(err, name, r.Path, znode.Guard{})
-	}
+	err := c.ask(ctx, cl, name, path, o.zxid)
 	if w != nil && (err == nil || r.Kind == wire.Exists && errors.Is(err, ErrNoNode)) {
 		*o.watch = w
 	}
 	return cl, err
+}
+
+// ask sends a read, stores the zxid of its answer unless zxid is nil, and returns the error of the method.
+func (c *Client) ask(ctx context.Context, cl *call, name, path string, zxid *Zxid) error {
+	err := c.do(ctx, cl, name, path)
+	if zxid != nil && answered(err) {
+		*zxid = cl.zxid
+	}
+	if err != nil {
+		return explain(err, name, path, znode.Guard{})
+	}
+	return nil
+}
+
+// wrong tells what is wrong with the options for a kind of read; empty if nothing is.
+func (o *readOptions) wrong(kind wire.Kind) string {
+	watchable := kind == wire.Get || kind == wire.Exists || kind == wire.Children
+	lists := kind == wire.Children || kind == wire.List
+	switch {
+	case o.level > Session && o.atLeast == 0:
+		return "a level is Linearizable or Session"
+	case o.watch != nil && !watchable:
+		return "no watch can be set with this read; use Get, Exists or Children"
+	case o.asOf != 0 && kind != wire.List:
+		return "only List and ListPage show the past"
+	case (o.withStat || o.withData) && !lists:
+		return "only lists bring stats or data when they are asked for"
+	}
+	return ""
 }

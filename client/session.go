@@ -11,42 +11,6 @@ import (
 	"github.com/coxswain-io/coxswain/wire"
 )
 
-// State is where a client's session stands; doc.go draws the transitions.
-type State uint8
-
-const (
-	Connecting State = iota // no session yet
-	Connected               // attached to a server
-	Suspended               // the session may be alive, and no server is reached; calls wait
-	Expired                 // the service has ended the session; final
-	Closed                  // the user has closed the client; final
-)
-
-// String returns the state in lower case.
-func (s State) String() string {
-	return [...]string{"connecting", "connected", "suspended", "expired", "closed"}[s]
-}
-
-// Final reports whether the state does not change any more.
-func (s State) Final() bool { return s >= Expired }
-
-// status is the latest value of the state, and how to wait for the next.
-type status struct {
-	state   State
-	changed chan struct{} // closed at the next change
-	err     error         // why the state is what it is
-	closing bool          // Close was called
-}
-
-func (s *status) set(state State, err error) {
-	s.err = err
-	if s.state != state {
-		s.state = state
-		close(s.changed)
-		s.changed = make(chan struct{})
-	}
-}
-
 // attached is what a client knows about its session.
 type attached struct {
 	id       session.ID
@@ -57,8 +21,12 @@ type attached struct {
 	belief   session.Belief
 	clock    clock
 
+	// attemptBase is added to the belief's count of attempts for the service. It is not 0 for a session that was taken over:
+	// its attempts must be above those of the process before, and differ from those of any other that takes it over too.
+	attemptBase session.Attempt
+
 	lastZxid    Zxid        // the highest that was received in anything
-	watchedZxid Zxid        // the highest that was received while all watches were in place
+	watchedZxid Zxid        // every event up to it has come for the one-shot watches; moves on while all of them are in place
 	acked       session.Seq // all writes up to this one are answered
 }
 
@@ -68,77 +36,25 @@ func (a *attached) init(cfg Config) {
 	a.clock.start(time.Now())
 }
 
-// saw notes the zxid of something that was received.
-func (a *attached) saw(zxid Zxid, watchesInPlace bool) {
-	a.lastZxid = max(a.lastZxid, zxid)
-	if watchesInPlace {
-		a.watchedZxid = a.lastZxid
-	}
-}
-
-// SessionInfo is what is known about a session at one moment.
-type SessionInfo struct {
-	ID      SessionID
-	Timeout time.Duration // as the service has granted it
-	Server  uint64        // the id of the server that the client is, or was last, attached to
-
-	// ValidUntil is how long the session is certainly alive, whatever happens: the first sending of the newest request that
-	// was answered, plus the timeout, less a margin for clocks that do not run at the same rate. It moves on with every
-	// answer. Zero before the first one and after the end.
-	ValidUntil time.Time
-}
-
-// Valid reports whether the session is certainly alive now. It looks at the wall clock too, because the monotonic one
-// stands still while the machine is suspended.
-func (i SessionInfo) Valid() bool {
-	now := time.Now()
-	return now.Before(i.ValidUntil) && now.Round(0).Before(i.ValidUntil.Round(0))
-}
-
-// Session returns what is known about the session.
-func (c *Client) Session() SessionInfo {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	info := SessionInfo{ID: c.session.id, Timeout: c.session.timeout, Server: uint64(c.session.server)}
-	now := time.Now()
-	if until, ok := c.session.belief.ValidUntil(); ok {
-		left := until - c.session.clock.now(now)
-		info.ValidUntil = now.Add(time.Duration(left) * time.Millisecond)
-	}
-	return info
-}
-
-// State returns the state of the session and a channel that is closed when it changes. Changes in quick succession may be
-// seen as one: it is the latest value that counts.
-func (c *Client) State() (State, <-chan struct{}) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.status.state, c.status.changed
-}
-
-// Err returns why the state is what it is: nil while connected, the newest failure to reach a server while connecting or
-// suspended, and after the end [ErrSessionExpired] or [ErrClosed], perhaps wrapped.
-func (c *Client) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.status.err
-}
-
-// run keeps the session attached to some server until ctx or the session ends.
-func (c *Client) run(ctx context.Context) {
+// run keeps the session attached to some server until ctx or the client ends.
+func (c *core) run(ctx context.Context) {
 	defer close(c.done)
 	for ctx.Err() == nil {
 		conn, err := c.dialer.connect(ctx, c.attach)
 		switch {
 		case errors.Is(err, wire.CodeSessionExpired):
 			c.mu.Lock()
-			c.end(Expired, err)
+			c.expire(err)
 			c.mu.Unlock()
-			return
+			c.dialer.answered()
+			continue // nothing is wrong with the server; with Config.Renew it is asked for another session
 		case conn != nil:
 			began := time.Now()
 			err := c.serve(conn)
 			c.dialer.lost(conn, time.Since(began), err)
+			if errors.Is(err, wire.CodeSessionExpired) {
+				c.dialer.answered()
+			}
 		}
 		c.unreached(c.dialer.err(), c.dialer.incompatible())
 		if pause := c.dialer.backoff(); pause > 0 {
@@ -152,20 +68,24 @@ func (c *Client) run(ctx context.Context) {
 
 // unreached notes why there is no connection. A client that never had a session gives up when no server speaks its
 // version of the protocol.
-func (c *Client) unreached(err error, incompatible bool) {
+func (c *core) unreached(err error, incompatible bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.status.state.Final():
-	case incompatible && c.session.id == 0:
+	case incompatible && c.status.state == Connecting && c.session.id == 0:
 		c.end(Closed, err)
+	case c.status.state == Renewing && err != nil:
+		c.status.set(Renewing, fmt.Errorf("%w; opening another one: %w", c.ended, err))
+	case c.status.state == Renewing:
+		c.status.set(Renewing, c.ended)
 	default:
 		c.status.set(c.status.state, err)
 	}
 }
 
 // attach does the handshake on a fresh connection.
-func (c *Client) attach(nc net.Conn) (*connection, error) {
+func (c *core) attach(nc net.Conn) (*connection, error) {
 	hello, limit := c.hello()
 	if err := nc.SetDeadline(time.Now().Add(limit)); err != nil {
 		return nil, err
@@ -182,6 +102,8 @@ func (c *Client) attach(nc net.Conn) (*connection, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("not a coxswain server: %w", err)
+	case welcome.Code.EndsSession() && hello.SessionID == 0:
+		return nil, fmt.Errorf("the server says of a session that it was to open: %v", welcome.Code)
 	case welcome.Code != wire.CodeOK:
 		return nil, &refusal{welcome.Code, welcome.Detail}
 	case welcome.Version != wire.ProtocolVersion || welcome.SessionID == 0 || hello.SessionID != 0 && welcome.SessionID != hello.SessionID:
@@ -192,12 +114,11 @@ func (c *Client) attach(nc net.Conn) (*connection, error) {
 	}
 	frames.SetLimit(wire.ReplyFrameMax)
 	conn := newConnection(nc, frames)
-	conn.attempt = hello.Attempt
 	return conn, c.welcomed(conn, &welcome)
 }
 
 // hello returns the first message for a new connection, and how long to wait for its answer.
-func (c *Client) hello() (*wire.Hello, time.Duration) {
+func (c *core) hello() (*wire.Hello, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := &c.session
@@ -209,35 +130,39 @@ func (c *Client) hello() (*wire.Hello, time.Duration) {
 		SessionID: s.id,
 		Password:  s.password,
 		TimeoutMS: c.cfg.SessionTimeout.Milliseconds(),
-		Attempt:   s.belief.Begin(s.clock.now(time.Now())),
+		Attempt:   s.attemptBase + s.belief.Begin(c.reading(time.Now())),
 		LastZxid:  s.lastZxid,
 		Name:      c.cfg.Name,
 	}, silenceLimit(s.timeout)
 }
 
 // welcomed makes conn the connection of the session: its watches are set again, then everything unanswered is sent again,
-// in order.
-func (c *Client) welcomed(conn *connection, w *wire.Welcome) error {
+// in order. Before that it asks what became of the writes of a session that this one follows.
+func (c *core) welcomed(conn *connection, w *wire.Welcome) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.status.state.Final() {
 		return ErrClosed
 	}
 	s := &c.session
-	if s.id != 0 && w.LastSeq < s.acked {
-		return &refusal{wire.CodeSessionExpired, lostWrites(w.LastSeq, s.acked)}
-	}
-	if s.id == 0 {
+	switch {
+	case s.id == 0:
 		s.id, s.password = w.SessionID, w.Password
+	case w.LastSeq < s.acked:
+		return &refusal{wire.CodeSessionExpired, lostWrites(w.LastSeq, s.acked)}
+	case w.LastSeq > c.queue.sentSeq:
+		return &refusal{wire.CodeSessionExpired, foreignWrites(w.LastSeq, c.queue.sentSeq)}
 	}
 	s.timeout = time.Duration(w.TimeoutMS) * time.Millisecond
 	s.server, s.limits = w.Server, usable(w.Limits)
 	s.lastZxid = max(s.lastZxid, w.Zxid)
+	conn.attempt = s.belief.Attempt()
 	s.belief.Welcomed(conn.attempt, w.TimeoutMS)
 
 	c.conn = conn
 	conn.timing.begin(time.Now())
 	c.status.set(Connected, nil)
+	c.askOutcomes()
 	c.rearm()
 	c.sendAll(true)
 	return nil
@@ -246,6 +171,12 @@ func (c *Client) welcomed(conn *connection, w *wire.Welcome) error {
 // lostWrites tells why a session cannot go on whose newest writes the service does not know any more.
 func lostWrites(last, acked session.Seq) string {
 	return fmt.Sprintf("the service knows %d writes of this session and had answered %d: it has lost data, or an older backup was restored", last, acked)
+}
+
+// foreignWrites tells why a session cannot go on in which somebody else has written: the answers to the numbers that come
+// next would be those to other writes.
+func foreignWrites(last, sent session.Seq) string {
+	return fmt.Sprintf("the service knows %d writes of this session and this client has sent %d: another process has taken it over", last, sent)
 }
 
 // usable replaces limits that a server does not tell, or that nobody could work with, by the protocol's own.
@@ -260,24 +191,4 @@ func usable(l wire.Limits) wire.Limits {
 		}
 	}
 	return l
-}
-
-// end makes the state final: whatever waits is failed, watches end, the connection is closed. Only the first end counts.
-// The caller holds mu.
-func (c *Client) end(state State, err error) {
-	if c.status.state.Final() {
-		return
-	}
-	if c.status.closing {
-		state, err = Closed, ErrClosed // the end that the user has asked for, whoever tells of it
-	}
-	c.status.set(state, err)
-	c.cancel()
-	if c.conn != nil {
-		c.conn.close()
-		c.conn = nil
-	}
-	c.session.belief.Ended()
-	c.failAll(state, detailOf(err))
-	c.watches.endAll(err)
 }

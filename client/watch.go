@@ -7,8 +7,20 @@ import (
 	"github.com/coxswain-io/coxswain/wire"
 )
 
-// Event tells that a watch has fired: what happened, to which path, in which transaction.
-type Event = wire.Event
+// Event tells what has happened to a path, in which transaction. That of a one-shot watch tells no more; that of a
+// persistent watch may also tell how the node was right after the change, or that something is missing.
+type Event struct {
+	Zxid Zxid
+	Type EventType
+	Path string // of the node; of an EventGap that of the watch
+
+	Stat Stat   // with [WithNode] and [WithNodeStat]; zero for EventDeleted, EventChildrenChanged and EventGap
+	Data []byte // with [WithNode], the receiver's own; nil likewise
+
+	// EventGap: what has happened behind From and up to Zxid is not told, but for what was told already of the first
+	// transaction behind From. Whoever wants to know it reads after taking the event. What happens behind Zxid is told.
+	From Zxid
+}
 
 // EventType is what happened.
 type EventType = wire.EventType
@@ -19,21 +31,24 @@ const (
 	EventDeleted         = wire.EventDeleted
 	EventDataChanged     = wire.EventDataChanged
 	EventChildrenChanged = wire.EventChildrenChanged
+	EventGap             = wire.EventGap
 )
 
 // Watch waits for the first change of what a read has seen. It stays set while the client moves between servers; a change
 // that happened meanwhile is an event too (W-13). It fires once.
 type Watch struct {
-	client *Client
+	client *core
+	root   chroot
 	key    watchKey
-	events chan Event // closed when the watch has ended; room for the one event
+	events chan Event      // closed when the watch has ended; room for the one event
+	wake   chan<- struct{} // nil: nobody. Gets something, if it has room, when the watch has ended
 
 	// guarded by Client.mu
 	ended bool
 	err   error
 }
 
-func (c *Client) newWatch(key watchKey) *Watch {
+func (c *core) newWatch(key watchKey) *Watch {
 	return &Watch{client: c, key: key, events: make(chan Event, 1)}
 }
 
@@ -52,9 +67,14 @@ func (w *Watch) Err() error {
 // Close ends the watch without an event, if it has had none. The service forgets it when it was the last one of its kind on
 // its path. Close does not block.
 func (w *Watch) Close() {
+	w.client.mu.Lock()
+	defer w.client.mu.Unlock()
+	w.close()
+}
+
+// close is Close; the caller holds mu.
+func (w *Watch) close() {
 	c := w.client
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if w.ended {
 		return
 	}
@@ -69,6 +89,12 @@ func (w *Watch) Close() {
 func (w *Watch) end(err error) {
 	w.ended, w.err = true, err
 	close(w.events)
+	if w.wake != nil {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // watchKey is what the server knows a watch by: all watches of one kind on one path are one to it (W-5).
@@ -99,7 +125,7 @@ func (t watches) arming(key watchKey) {
 }
 
 // fire delivers an event to all watches that it concerns, which end with it (W-7).
-func (t watches) fire(event Event) {
+func (t watches) fire(event *wire.Event) {
 	if event.Type == wire.EventChildrenChanged {
 		t.fireKey(watchKey{wire.WatchChild, event.Path}, event)
 		return
@@ -110,13 +136,13 @@ func (t watches) fire(event Event) {
 	}
 }
 
-func (t watches) fireKey(key watchKey, event Event) {
+func (t watches) fireKey(key watchKey, event *wire.Event) {
 	e := t[key]
 	if e == nil {
 		return
 	}
 	for _, w := range e.watches {
-		w.events <- event // has room: this is its only event
+		w.events <- Event{Zxid: event.Zxid, Type: event.Type, Path: w.root.out(event.Path)} // has room: this is its only event
 		w.end(nil)
 	}
 	e.watches, e.atServer = nil, false
@@ -136,7 +162,7 @@ func (t watches) endAll(err error) {
 }
 
 // armed notes the reply to a read that was to set a watch. The caller holds mu.
-func (c *Client) armed(cl *call, code Code) {
+func (c *core) armed(cl *call, code Code) {
 	if cl.arms.kind == 0 {
 		return
 	}
@@ -151,7 +177,7 @@ func (c *Client) armed(cl *call, code Code) {
 }
 
 // disarm notes that a read will set no watch any more. The caller holds mu.
-func (c *Client) disarm(cl *call) {
+func (c *core) disarm(cl *call) {
 	if cl.arms.kind == 0 {
 		return
 	}
@@ -160,7 +186,7 @@ func (c *Client) disarm(cl *call) {
 }
 
 // release forgets a key that nobody watches any more, and makes the server forget it. The caller holds mu.
-func (c *Client) release(key watchKey) {
+func (c *core) release(key watchKey) {
 	e := c.watches[key]
 	if len(e.watches) > 0 || e.arming > 0 {
 		return
@@ -174,9 +200,10 @@ func (c *Client) release(key watchKey) {
 	}
 }
 
-// rearm puts requests in front of the queue that set all watches again on a new connection, and tell what has changed since
-// they were last all in place. The caller holds mu.
-func (c *Client) rearm() {
+// rearm puts requests in front of the queue that set all watches again on a new connection: first the one-shot ones, and the
+// server tells what has changed since they were last all in place; then the persistent ones, each from where it stands. The
+// caller holds mu.
+func (c *core) rearm() {
 	keys := make([]watchKey, 0, len(c.watches))
 	for key, e := range c.watches {
 		if e.atServer = len(e.watches) > 0; e.atServer {
@@ -188,28 +215,28 @@ func (c *Client) rearm() {
 	})
 	var chunks []*call
 	for len(keys) > 0 {
-		n := chunkOf(keys)
+		n := chunkOf(len(keys), func(i int) int { return len(keys[i].path) })
 		chunks = append(chunks, c.setWatches(keys[:n:n]))
 		keys = keys[n:]
 	}
-	c.queue.prepend(chunks)
 	c.conn.restoring = len(chunks)
+	c.queue.prepend(append(chunks, c.resume()...))
 }
 
-// chunkOf returns how many of the keys one request may carry.
-func chunkOf(keys []watchKey) int {
+// chunkOf returns how many of n watches one request may carry; size tells the length of a path in bytes.
+func chunkOf(n int, size func(i int) int) int {
 	bytes := 0
-	for i, key := range keys {
-		bytes += len(key.path)
+	for i := range n {
+		bytes += size(i)
 		if i == wire.WatchPathsPerFrameMax || i > 0 && bytes > wire.WatchBytesPerFrameMax {
 			return i
 		}
 	}
-	return len(keys)
+	return n
 }
 
 // setWatches returns a request that sets the watches of keys.
-func (c *Client) setWatches(keys []watchKey) *call {
+func (c *core) setWatches(keys []watchKey) *call {
 	r := wire.Request{Kind: wire.SetWatches, Since: c.session.watchedZxid}
 	for _, key := range keys {
 		list := &r.DataPaths
@@ -229,7 +256,7 @@ func (c *Client) setWatches(keys []watchKey) *call {
 
 // restored notes the reply to a request that set watches again. If the server refused, the watches end: nothing is lost in
 // silence. The caller holds mu.
-func (c *Client) restored(cl *call, f *wire.ServerFrame) {
+func (c *core) restored(cl *call, f *wire.ServerFrame) {
 	c.conn.restoring--
 	if f.Code == wire.CodeOK {
 		return

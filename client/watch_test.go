@@ -359,8 +359,9 @@ func TestManyWatchesAreSetAgainInChunks(t *testing.T) {
 		}
 		s.set("/09999", "")
 		fired(t, list[n-1], EventCreated)
-		if n := chunkOf(append(make([]watchKey, 3), watchKey{path: string(make([]byte, wire.WatchBytesPerFrameMax+1))})); n != 3 {
-			t.Errorf("a chunk of %d keys", n)
+		sizes := []int{0, 0, 0, wire.WatchBytesPerFrameMax + 1}
+		if n := chunkOf(len(sizes), func(i int) int { return sizes[i] }); n != 3 {
+			t.Errorf("a chunk of %d watches", n)
 		}
 	})
 }

@@ -9,28 +9,33 @@ import (
 )
 
 // Create makes a node and returns its path, which for a sequential one has a number at the end, and its stat. The data are
-// copied before Create returns. Errors: [ErrNoNode] (the parent; parents are not made automatically), [ErrNodeExists],
-// [ErrNoChildrenForEphemerals], [ErrTooLarge], [ErrTooMany] (ephemerals of this session), [ErrBadArguments], [ErrNoSpace].
+// copied before Create returns. Errors: [ErrNoNode] (the parent is absent, and neither [Parents] nor [ContainerParents] was
+// asked for), [ErrNodeExists] (not with [IfAbsent]), [ErrNoChildrenForEphemerals], [ErrTooLarge], [ErrTooMany] (ephemerals of
+// this session, or parents to make), [ErrBadArguments], [ErrNoSpace].
 //
 // Like every write it is carried out exactly once, in the order of the session's writes, whatever connections break in
 // between. If ctx ends after it was numbered, Create returns, and the write is still carried out while the session lives.
 func (c *Client) Create(ctx context.Context, path string, data []byte, opts ...CreateOption) (string, Stat, error) {
 	const name = "create"
 	op := CreateOp(path, data, opts...)
-	cl, err := c.write(ctx, name, wire.Create, &op)
+	cl, err := c.write(ctx, name, &op)
 	if err != nil {
 		return "", Stat{}, err
 	}
-	final, stat, err := wire.DecodeCreated(cl.result)
-	return final, stat, c.decoded(cl, name, path, err)
+	final, stat, existed, err := wire.DecodeCreated(cl.result)
+	if op.existed != nil && err == nil {
+		*op.existed = existed
+	}
+	return c.root.out(final), stat, c.decoded(cl, name, path, err)
 }
 
 // Set replaces the data of a node and returns its new stat. The data are copied before Set returns. Errors: [ErrNoNode],
-// [ErrBadVersion], [ErrTooLarge], [ErrBadArguments], [ErrNoSpace]. See [Client.Create] for what holds for all writes.
+// [ErrBadVersion], [ErrMismatch], [ErrTooLarge], [ErrBadArguments], [ErrNoSpace]. See [Client.Create] for what holds for all
+// writes.
 func (c *Client) Set(ctx context.Context, path string, data []byte, opts ...WriteOption) (Stat, error) {
 	const name = "set"
 	op := SetOp(path, data, opts...)
-	cl, err := c.write(ctx, name, wire.Set, &op)
+	cl, err := c.write(ctx, name, &op)
 	if err != nil {
 		return Stat{}, err
 	}
@@ -38,12 +43,12 @@ func (c *Client) Set(ctx context.Context, path string, data []byte, opts ...Writ
 	return stat, c.decoded(cl, name, path, err)
 }
 
-// Delete removes a node that has no children. Errors: [ErrNoNode], [ErrBadVersion], [ErrNotEmpty], [ErrBadArguments]. See
-// [Client.Create] for what holds for all writes.
+// Delete removes a node that has no children. Errors: [ErrNoNode], [ErrBadVersion], [ErrMismatch], [ErrNotEmpty],
+// [ErrBadArguments]. See [Client.Create] for what holds for all writes.
 func (c *Client) Delete(ctx context.Context, path string, opts ...WriteOption) error {
 	const name = "delete"
 	op := DeleteOp(path, opts...)
-	cl, err := c.write(ctx, name, wire.Delete, &op)
+	cl, err := c.write(ctx, name, &op)
 	if err != nil {
 		return err
 	}
@@ -51,16 +56,27 @@ func (c *Client) Delete(ctx context.Context, path string, opts ...WriteOption) e
 }
 
 // write sends a single write.
-func (c *Client) write(ctx context.Context, name string, kind wire.Kind, op *Op) (*call, error) {
-	if op.err != nil {
-		return nil, invalid(name, op.err)
+func (c *Client) write(ctx context.Context, name string, op *Op) (*call, error) {
+	plain, wrong := c.root.check(op)
+	if wrong != nil {
+		return nil, invalid(name, wrong)
 	}
-	cl := c.newCall(kind)
-	cl.encode(&wire.Request{Kind: kind, Ops: []znode.Op{op.op}})
-	if err := c.do(ctx, cl, name, op.op.Path); err != nil {
+	cl := c.newCall(wire.Kind(plain.Kind))
+	cl.encode(&wire.Request{Kind: cl.kind, Ops: []znode.Op{plain}})
+	err := c.do(ctx, cl, name, op.op.Path)
+	if op.zxid != nil && answered(err) {
+		*op.zxid = cl.zxid
+	}
+	if err != nil {
 		return nil, explain(err, name, op.op.Path, op.op.Guard)
 	}
 	return cl, nil
+}
+
+// answered reports whether a call that ended with err has an answer of the service's, be it a refusal.
+func answered(err error) bool {
+	_, refused := err.(*serviceError)
+	return err == nil || refused
 }
 
 // explain turns a refusal into the error that a method returns; other errors stay as they are.

@@ -3,32 +3,31 @@ package server
 import (
 	"fmt"
 
-	"github.com/coxswain-io/coxswain/server/watch"
 	"github.com/coxswain-io/coxswain/wire"
 	"github.com/coxswain-io/coxswain/znode"
 )
 
 // answerReady answers the reads at the front of the queue whose turn has come: no write stands before them, and a
-// linearizable one is covered by a barrier. It stops while the client does not take what is there. The caller holds the
-// state's lock, shared or exclusive, and c.mu.
-func (c *conn) answerReady() {
+// linearizable one is covered by a barrier. It stops while the client does not take what is there. inApply tells that the
+// state's lock is held exclusively: what takes long is then left for later. The caller holds the state's lock and c.mu.
+func (c *conn) answerReady(inApply bool) {
 	c.stalled = false
 	for !c.refused {
 		p := c.queue.front()
 		if p == nil || p.isWrite() || p.read != nil && p.read.Level == wire.Linearizable && p.position > c.barrier.confirmed {
 			return
 		}
-		if len(c.out) >= outHighBytes {
+		if len(c.out) >= outHighBytes || p.replays() && inApply || !c.answerFront(p) {
 			c.stalled = true
 			return
 		}
-		c.answerFront(p)
 	}
 }
 
 // answerBefore answers all reads at the front of the queue, up to the first write, because that write is about to be
 // applied. No barrier is needed: the entry that brings the write was proposed after these reads had arrived, so all that
-// was committed before they were sent stands before it in the log. The caller holds the state's lock exclusively.
+// was committed before they were sent stands before it in the log. Watches that are being added with what they have missed
+// are not among them: a write is only proposed when they are in place. The caller holds the state's lock exclusively.
 func (c *conn) answerBefore() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -41,16 +40,22 @@ func (c *conn) answerBefore() {
 	}
 }
 
-func (c *conn) answerFront(front *pending) {
+// answerFront answers the request at the front of the queue and takes it out, unless there is more to answer than fits:
+// then it reports false and the request stays.
+func (c *conn) answerFront(front *pending) bool {
 	p := *front
-	c.queue.pop()
-	if p.refusal != nil {
+	switch {
+	case p.refusal != nil:
+		c.queue.pop()
 		c.refuseNow(p.xid, p.refusal)
-	} else {
-		c.answer(p.xid, p.read)
+	case !c.answer(p.xid, p.read):
+		return false
+	default:
+		c.queue.pop()
 		requests.Put(p.read)
 	}
 	c.room.Broadcast()
+	return true
 }
 
 // answerWrite puts the outcome of the write at the front of the queue into out, and answers the reads behind it whose turn
@@ -65,24 +70,30 @@ func (c *conn) answerWrite(outcome []byte) {
 	c.out = wire.AppendReply(c.out, p.xid, outcome)
 	c.queue.pop()
 	c.boundOut()
-	c.answerReady()
+	c.answerReady(true)
 	c.room.Broadcast()
 }
 
 // answer puts the reply to a read into out. The caller holds the state's lock, shared or exclusive, and c.mu: the reply
-// enters out in the order of zxids with the events, and a watch that the read sets misses nothing.
-func (c *conn) answer(xid wire.Xid, req *wire.Request) {
+// enters out in the order of zxids with the events, and a watch that the read sets misses nothing. It reports false if the
+// answer is not complete: what watches that are being added have missed is told in parts.
+func (c *conn) answer(xid wire.Xid, req *wire.Request) bool {
 	s := c.srv
 	tree, zxid := s.st.Tree(), s.st.Zxid()
-	if e := validatePaths(req); e != nil {
+	e := validatePaths(req)
+	switch {
+	case e != nil:
 		c.fail(xid, zxid, wire.Code(e.Code), e)
-		return
+		return true
+	case req.AtLeast > zxid:
+		c.notReached(xid, zxid, req.AtLeast)
+		return true
 	}
 	switch req.Kind {
 	case wire.Get, wire.Exists:
 		n := tree.Get(req.Path)
 		if req.Watch && (n != nil || req.Kind == wire.Exists) && !c.watch(xid, wire.WatchData, req.Path) {
-			return
+			return true
 		}
 		if n == nil {
 			c.noNode(xid, zxid, req.Path)
@@ -104,8 +115,18 @@ func (c *conn) answer(xid wire.Xid, req *wire.Request) {
 		}
 	case wire.Ephemerals:
 		c.ephemerals(xid, zxid, tree, req)
+	case wire.List:
+		c.list(xid, zxid, tree, req)
+	case wire.Sessions:
+		c.sessions(xid, zxid, req)
+	case wire.Outcomes:
+		c.outcomes(xid, zxid, req)
 	case wire.MultiRead:
 		c.multiRead(xid, zxid, tree, req)
+	case wire.AddWatches:
+		if !c.addWatches(xid, zxid, req) {
+			return false
+		}
 	case wire.SetWatches:
 		c.setWatches(xid, zxid, req)
 	case wire.RemoveWatch:
@@ -116,6 +137,7 @@ func (c *conn) answer(xid wire.Xid, req *wire.Request) {
 		c.fail(xid, zxid, wire.CodeUnimplemented, &znode.Error{})
 	}
 	c.boundOut()
+	return true
 }
 
 // estimate finds out how large the answers to the queued reads will be, by what is there now.
@@ -132,9 +154,14 @@ func (c *conn) estimate() {
 			if n := tree.Get(req.Path); n != nil {
 				return head + len(n.Data())
 			}
-		case wire.Children, wire.Ephemerals:
+		case wire.Children, wire.List:
+			if req.WithData {
+				return head + wire.PageBytesMax + wire.DataMax
+			}
 			return head + wire.PageBytesMax
-		case wire.MultiRead:
+		case wire.Ephemerals, wire.Sessions:
+			return head + wire.PageBytesMax
+		case wire.MultiRead, wire.Outcomes:
 			return wire.FrameMax
 		case wire.SetWatches: // every path may have an event
 			return head + 2*(len(req.DataPaths)+len(req.ExistPaths)+len(req.ChildPaths))*head
@@ -147,7 +174,14 @@ func (c *conn) estimate() {
 // by one.
 func validatePaths(req *wire.Request) *znode.Error {
 	switch req.Kind {
-	case wire.Sync, wire.MultiRead:
+	case wire.Sync, wire.MultiRead, wire.Sessions, wire.Outcomes:
+		return nil
+	case wire.AddWatches:
+		for i := range req.WatchList {
+			if e := znode.ValidatePath(req.WatchList[i].Path); e != nil {
+				return e
+			}
+		}
 		return nil
 	case wire.Ephemerals:
 		if req.Path == "" {
@@ -170,87 +204,14 @@ func (c *conn) fail(xid wire.Xid, zxid znode.Zxid, code wire.Code, e *znode.Erro
 	c.out = wire.AppendFailureReply(c.out, xid, code, zxid, e)
 }
 
+// notReached answers a read that asks for a zxid which this server has not come to, although it has all that was committed
+// when the read was sent.
+func (c *conn) notReached(xid wire.Xid, zxid, want znode.Zxid) {
+	c.fail(xid, zxid, wire.CodeNotReached, &znode.Error{Detail: fmt.Sprintf("the read asks for zxid %v, the newest is %v", want, zxid)})
+}
+
 func (c *conn) noNode(xid wire.Xid, zxid znode.Zxid, path string) {
 	c.fail(xid, zxid, wire.CodeNoNode, &znode.Error{Path: path})
-}
-
-// watch registers a one-shot watch and answers the read with an error if the connection has too many.
-func (c *conn) watch(xid wire.Xid, kind wire.WatchKind, path string) bool {
-	s := c.srv
-	s.watchMu.Lock()
-	err := s.watches.Add(c, kind, path)
-	s.watchMu.Unlock()
-	if err != nil {
-		c.fail(xid, s.st.Zxid(), wire.CodeTooMany, &znode.Error{Path: path, Detail: err.Error()})
-	}
-	return err == nil
-}
-
-// page counts what goes into one page of a list and says when it is full.
-type page struct {
-	limit   int
-	entries int
-	more    bool // something was left over
-}
-
-func newPage(asked int) page {
-	if asked <= 0 || asked > wire.PageLimitMax {
-		asked = wire.PageLimitMax
-	}
-	return page{limit: asked}
-}
-
-// full reports whether another entry must wait for the next page, of which bytes are already taken in this one.
-func (p *page) full(bytes int) bool {
-	p.more = p.entries >= p.limit || bytes >= wire.PageBytesMax
-	if !p.more {
-		p.entries++
-	}
-	return p.more
-}
-
-// children answers with one page of a node's children in order of name, and says whether there are more.
-func (c *conn) children(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *wire.Request) {
-	n := tree.Get(req.Path)
-	if n == nil {
-		c.noNode(xid, zxid, req.Path)
-		return
-	}
-	if req.Watch && !c.watch(xid, wire.WatchChild, req.Path) {
-		return
-	}
-	out, frame := wire.BeginReply(c.out, xid, zxid)
-	out, list := wire.BeginChildrenResult(out)
-	p, start := newPage(req.Limit), len(out)
-	tree.Children(req.Path, req.After, func(name string, child *znode.Node) bool {
-		if p.full(len(out) - start) {
-			return false
-		}
-		if req.WithStat {
-			stat := child.Stat()
-			out = wire.AppendChildStat(out, name, &stat)
-		} else {
-			out = wire.AppendChild(out, name)
-		}
-		return true
-	})
-	stat := n.Stat()
-	c.out = wire.EndFrame(wire.EndChildrenResult(out, list, p.entries, p.more, &stat), frame)
-}
-
-// ephemerals answers with one page of the paths that the session owns.
-func (c *conn) ephemerals(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *wire.Request) {
-	out, frame := wire.BeginReply(c.out, xid, zxid)
-	out, list := wire.BeginEphemeralsResult(out)
-	p, start := newPage(req.Limit), len(out)
-	tree.Ephemerals(uint64(c.id), req.Path, req.After, func(path string) bool {
-		if p.full(len(out) - start) {
-			return false
-		}
-		out = wire.AppendString(out, path)
-		return true
-	})
-	c.out = wire.EndFrame(wire.EndEphemeralsResult(out, list, p.entries, p.more), frame)
 }
 
 // multiRead answers several reads at one zxid (T-8). Each has its own code; what is too large for one frame together is
@@ -285,7 +246,7 @@ func (c *conn) multiRead(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *w
 				if p.full(len(out) - start) {
 					return false
 				}
-				out = wire.AppendChild(out, name)
+				out = wire.AppendEntry(out, name)
 				return true
 			})
 			out = wire.EndChildrenResult(out, list, p.entries, p.more, &stat)
@@ -297,31 +258,4 @@ func (c *conn) multiRead(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *w
 		}
 	}
 	c.out = wire.EndFrame(out, frame)
-}
-
-// setWatches registers again what the client was watching on its last connection, and delivers what it has missed.
-func (c *conn) setWatches(xid wire.Xid, zxid znode.Zxid, req *wire.Request) {
-	s := c.srv
-	list := watch.List{Data: req.DataPaths, Exist: req.ExistPaths, Child: req.ChildPaths}
-	s.watchMu.Lock()
-	err := s.watches.CatchUp(c, req.Since, list, s.lookup, func(_ *conn, e wire.Event) { c.out = wire.AppendEvent(c.out, e) })
-	s.watchMu.Unlock()
-	if err != nil {
-		c.fail(xid, zxid, wire.CodeTooMany, &znode.Error{Detail: err.Error()})
-	} else {
-		c.out = wire.AppendEmptyReply(c.out, xid, zxid)
-	}
-}
-
-// removeWatch takes back a watch. If there is none it has fired, and the event is on its way.
-func (c *conn) removeWatch(xid wire.Xid, zxid znode.Zxid, req *wire.Request) {
-	s := c.srv
-	s.watchMu.Lock()
-	found := s.watches.Remove(c, req.WatchKind, req.Path)
-	s.watchMu.Unlock()
-	if found {
-		c.out = wire.AppendEmptyReply(c.out, xid, zxid)
-	} else {
-		c.fail(xid, zxid, wire.CodeNoWatcher, &znode.Error{Path: req.Path})
-	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"time"
@@ -41,6 +42,13 @@ type Config struct {
 	// Interrupt, when closed, makes Start give up while it waits at a first start: for the other members' answers, or to be
 	// added.
 	Interrupt <-chan struct{}
+	// Clock is the server's sense of time for its lease, its sessions' silence and the cluster clock (default: the machine's
+	// monotonic clock, which goes on while the machine is suspended). Tests replace it, see package servertest. The timeouts
+	// of Raft and of connections are always in real time.
+	Clock Clock
+	// DialRaft opens connections to the raft ports of other servers, below TLS (default: plain TCP). Tests replace it, see
+	// package servertest.
+	DialRaft func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Log receives the server's log lines (default: none).
 	Log *zerolog.Logger
 	// Fatal is called when the server cannot go on without risking wrong answers: its log cannot be written, its state
@@ -71,6 +79,9 @@ func (c *Config) validate() error {
 	}
 	if c.DiskWatermark == 0 {
 		c.DiskWatermark = diskWatermarkDefault
+	}
+	if c.Clock == nil {
+		c.Clock = machineClock{}
 	}
 	if c.Log == nil {
 		nop := zerolog.Nop()

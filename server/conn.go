@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coxswain-io/coxswain/server/watch"
 	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/wire"
 )
@@ -34,9 +35,10 @@ type conn struct {
 	out     []byte
 	queue   queue
 	barrier barrierState
-	stalled bool // answers to queued reads wait for out to be taken
-	refused bool // nothing more is answered or delivered, whatever arrives; the writer closes the socket when out is sent
-	welcome bool // the Hello was answered
+	stalled bool                 // answers to queued reads wait for out to be taken
+	replay  *watch.Replay[*conn] // of the AddWatches at the front of the queue, if a part of its answer was given
+	refused bool                 // nothing more is answered or delivered, whatever arrives; the writer closes the socket when out is sent
+	welcome bool                 // the Hello was answered
 
 	over atomic.Bool // a copy of refused, for those who may not take mu
 	held atomic.Bool // this server keeps the reader from reading: what the client has sent is not its silence
@@ -149,13 +151,13 @@ func (c *conn) end(code wire.Code, detail string) {
 }
 
 // event puts an event into out. It must be called under the lock that makes the change visible.
-func (c *conn) event(e wire.Event) {
+func (c *conn) event(t watch.Told) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refused {
 		return
 	}
-	c.out = wire.AppendEvent(c.out, e)
+	c.tell(c, t)
 	c.boundOut()
 }
 

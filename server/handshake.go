@@ -68,7 +68,7 @@ func (s *Server) greet(b *batch, c *conn) {
 	if c.hello.SessionID == 0 {
 		rand.Read(c.hello.Password[:]) // never fails: crypto/rand ends the process instead
 		s.opens++
-		b.commands.Open(s.opens, secretOf(c.hello.Password), c.hello.TimeoutMS)
+		b.commands.Open(s.opens, secretOf(c.hello.Password), c.hello.TimeoutMS, c.hello.Name)
 	} else {
 		b.commands.Attach(c.hello.SessionID, secretOf(c.hello.Password), c.hello.Attempt)
 	}

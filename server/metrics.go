@@ -13,6 +13,8 @@ type serverMetrics struct {
 	entries  *metrics.Counter
 	commands *metrics.Counter
 	events   *metrics.Counter
+	gaps     *metrics.Counter
+	replayed *metrics.Counter
 	freeDisk atomic.Uint64
 }
 
@@ -23,6 +25,8 @@ func newMetrics() *serverMetrics {
 		entries:  set.NewCounter("coxswain_entries_applied_total"),
 		commands: set.NewCounter("coxswain_commands_applied_total"),
 		events:   set.NewCounter("coxswain_watch_events_total"),
+		gaps:     set.NewCounter("coxswain_watch_gaps_total"),
+		replayed: set.NewCounter("coxswain_watch_replayed_events_total"),
 	}
 }
 
@@ -34,6 +38,9 @@ func writeGauges(w io.Writer, st Status) {
 	gauge("coxswain_sessions", float64(st.Sessions))
 	gauge("coxswain_connections", float64(st.Connections))
 	gauge("coxswain_watches", float64(st.Watches))
+	gauge("coxswain_history_from_zxid", float64(st.HistoryFrom))
+	gauge("coxswain_history_changes", float64(st.HistoryChanges))
+	gauge("coxswain_history_bytes", float64(st.HistoryBytes))
 	gauge("coxswain_zxid", float64(st.Zxid))
 	gauge("coxswain_cluster_clock_seconds", float64(st.ClockMS)/1000)
 	gauge("coxswain_free_disk_bytes", float64(st.FreeDisk))

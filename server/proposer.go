@@ -29,6 +29,8 @@ type proposer struct {
 	closed bool
 	wake   chan struct{} // capacity 1: the open batch is not empty
 
+	taken, finished uint64 // batches that were taken to be proposed, and that were applied; guarded by mu
+
 	// The entry in flight. Set by run before it is submitted, read by apply; guarded by flight.
 	flight   sync.Mutex
 	inFlight *batch
@@ -91,6 +93,22 @@ func (p *proposer) close() {
 	p.mu.Unlock()
 }
 
+// progress counts the batches that were made, the open one included if there is anything in it, and those that were applied.
+func (p *proposer) progress() (made, applied uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	made = p.taken
+	if p.open.commands.Len() > 0 {
+		made++
+	}
+	return made, p.finished
+}
+
+// Proposals counts the log entries that this server has made since it started, one that is still open included, and those
+// of them that have been applied here. Whatever it had proposed before a call, a renewal of its lease, a step of the
+// cluster clock, the end of a session, has taken effect when applied has come up to the made of that call.
+func (s *Server) Proposals() (made, applied uint64) { return s.proposer.progress() }
+
 // run proposes batch after batch. submit blocks until the entry has been applied here. It returns submit's error, or ctx's.
 func (p *proposer) run(ctx context.Context, header state.Header, submit func(context.Context, []byte) error) error {
 	spare := &batch{}
@@ -104,12 +122,14 @@ func (p *proposer) run(ctx context.Context, header state.Header, submit func(con
 		p.mu.Lock()
 		full := p.open
 		p.open = spare
-		p.room.Broadcast()
-		p.mu.Unlock()
 		if full.commands.Len() == 0 {
+			p.mu.Unlock()
 			spare = full
 			continue
 		}
+		p.taken++
+		p.room.Broadcast()
+		p.mu.Unlock()
 		p.flight.Lock()
 		p.number++
 		p.inFlight = full
@@ -123,6 +143,9 @@ func (p *proposer) run(ctx context.Context, header state.Header, submit func(con
 		p.flight.Lock()
 		p.inFlight = nil
 		p.flight.Unlock()
+		p.mu.Lock()
+		p.finished++
+		p.mu.Unlock()
 		full.commands.Reset(batchKeepBytes)
 		clear(full.waiters)
 		full.waiters = full.waiters[:0]

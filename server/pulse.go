@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"math"
-	"time"
 
 	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/wire"
@@ -13,14 +12,14 @@ import (
 // leads, moves the cluster clock and reaps nodes. All of it is proposed through the log; leadership only saves work, and
 // two servers that both believe they lead do no harm.
 func (s *Server) pulse(ctx context.Context) {
-	ticker := time.NewTicker(pulseEvery)
-	defer ticker.Stop()
+	ticks, stop := s.config.Clock.Ticker(pulseEvery)
+	defer stop()
 	var advanced, reaped, measured session.Mono
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-ticks:
 		}
 		now := s.now()
 		s.proposer.stir()

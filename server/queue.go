@@ -22,6 +22,9 @@ type refusal struct {
 
 func (p *pending) isWrite() bool { return p.read == nil && p.refusal == nil }
 
+// replays reports whether the answer may be given in parts.
+func (p *pending) replays() bool { return p.read != nil && p.read.Kind == wire.AddWatches }
+
 // queue is the unanswered requests of a connection in order of arrival. The connection's lock guards it.
 type queue struct {
 	items     []pending
@@ -29,6 +32,7 @@ type queue struct {
 	bytes     int    // of the requests
 	next      uint64 // position of the newest request
 	reads     int    // how many of them are no writes
+	replays   int    // how many of them are AddWatches
 	replies   int    // sum of the estimated answers of those
 	estimated uint64 // position up to which they were estimated
 }
@@ -41,6 +45,9 @@ func (q *queue) push(p pending) uint64 {
 	p.position = q.next
 	if !p.isWrite() {
 		q.reads++
+	}
+	if p.replays() {
+		q.replays++
 	}
 	q.bytes += p.bytes
 	q.items = append(q.items, p)
@@ -71,6 +78,9 @@ func (q *queue) pop() {
 	q.replies -= p.reply
 	if !p.isWrite() {
 		q.reads--
+	}
+	if p.replays() {
+		q.replays--
 	}
 	*p = pending{}
 	q.head++

@@ -88,8 +88,16 @@ func (c *conn) serve(body []byte) bool {
 	switch req.Kind {
 	case wire.Ping:
 		return c.pong(req.Xid)
-	case wire.SetWatches, wire.RemoveWatch:
+	case wire.SetWatches, wire.RemoveWatch, wire.AddWatches:
 		req.Level = wire.Session // they wait for their turn, not for a barrier
+	}
+	switch {
+	case req.Level != wire.AtLeast:
+		req.AtLeast = 0
+	case c.srv.seen() >= req.AtLeast:
+		req.Level = wire.Session
+	default:
+		req.Level = wire.Linearizable // then this server has all that there is, and answers if that is enough
 	}
 	return c.ask(req, len(body))
 }
@@ -115,9 +123,10 @@ func (c *conn) submit(xid wire.Xid, refusal wire.Code, body []byte) bool {
 	})
 }
 
-// hasRoomForWrite reports whether a write may be proposed: see readsBeforeWriteMax. The caller holds c.mu.
+// hasRoomForWrite reports whether a write may be proposed: see readsBeforeWriteMax. Watches that are being added have to be
+// told all that they have missed first, which takes its time. The caller holds c.mu.
 func (c *conn) hasRoomForWrite() bool {
-	return c.hasRoom() && (c.queue.reads <= readsBeforeWriteMax || c.queue.replies <= repliesBeforeWriteMax)
+	return c.hasRoom() && c.queue.replays == 0 && (c.queue.reads <= readsBeforeWriteMax || c.queue.replies <= repliesBeforeWriteMax)
 }
 
 // hasRoom reports whether one more request may be taken in: not too much is unanswered, or unread by the client. The
@@ -161,7 +170,9 @@ func (c *conn) ask(req *wire.Request, bytes int) bool {
 		if c.refused {
 			return false
 		}
-		c.answer(req.Xid, req)
+		if !c.answer(req.Xid, req) {
+			c.enqueue(req, bytes)
+		}
 		c.signal()
 		return true
 	}
@@ -169,14 +180,20 @@ func (c *conn) ask(req *wire.Request, bytes int) bool {
 	if !c.waitUntil(c.hasRoom) {
 		return false
 	}
-	position := c.queue.push(pending{xid: req.Xid, bytes: bytes, read: req})
+	position := c.enqueue(req, bytes)
 	if req.Level == wire.Linearizable {
 		c.barrier.wanted = position
 	}
+	return true
+}
+
+// enqueue puts a read into the queue, which keeps the request. The caller holds c.mu.
+func (c *conn) enqueue(req *wire.Request, bytes int) (position uint64) {
+	position = c.queue.push(pending{xid: req.Xid, bytes: bytes, read: req})
 	c.request = requests.Get().(*wire.Request)
 	// A session read needs no barrier, and what stood before it may have been answered in the meantime: arm looks again.
 	c.stalled = true
-	return true
+	return position
 }
 
 // arm asks for a read barrier for everything that was queued since the last one. The reader calls it when it has taken in

@@ -6,6 +6,7 @@ import (
 
 	"github.com/coxswain-io/coxswain/server/consensus"
 	"github.com/coxswain-io/coxswain/server/state"
+	"github.com/coxswain-io/coxswain/server/watch"
 	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/wire"
 	"github.com/coxswain-io/coxswain/znode"
@@ -15,6 +16,7 @@ import (
 // makes the change visible, so that nobody sees new data before the event about it. It is the consensus.Machine's.
 func (s *Server) Apply(entries []consensus.Entry) {
 	s.mu.Lock()
+	s.appliedAt = s.now()
 	for i := range entries {
 		s.applyEntry(entries[i].Cmd)
 	}
@@ -63,6 +65,7 @@ func (s *Server) deliver(e *state.Effect, w waiter) {
 	switch e.Kind {
 	case state.Changed:
 		s.fire(e.Zxid, e.Changes)
+		s.ring.Append(e.Zxid, e.Changes, int64(s.appliedAt))
 	case state.Replied:
 		if w.conn != nil && !w.hello {
 			w.conn.answerWrite(e.Reply)
@@ -83,11 +86,7 @@ func (s *Server) deliver(e *state.Effect, w waiter) {
 	case state.Ended:
 		s.lease.forget(e.Session)
 		if c := s.bound(e.Session); c != nil {
-			detail := "the session was closed"
-			if e.Code != wire.CodeOK {
-				detail = "nothing was heard of the session for longer than its timeout"
-			}
-			c.goodbye(e.Code, detail)
+			c.goodbye(e.Code, e.Detail)
 			s.touch(c)
 		}
 	case state.Renewed:
@@ -101,7 +100,8 @@ func (s *Server) deliver(e *state.Effect, w waiter) {
 			s.endAll(wire.CodeNoLease, "this server was cut off from the quorum for too long: use another one")
 		}
 	case state.Ticked:
-		s.clockAt = s.now()
+		s.clockAt = s.appliedAt
+		s.ring.Trim(int64(s.appliedAt))
 	case state.Diverged:
 		s.fail(fmt.Errorf("this replica's state differs from another's: %s. Stop, keep a copy of both data directories, "+
 			"and report it; a replica that is wrong must be replaced under a new id", e.Detail))
@@ -131,15 +131,15 @@ func (s *Server) fire(zxid znode.Zxid, changes []znode.Change) {
 
 // fired is an event on its way from the watch table to a connection: the two locks are not held together.
 type fired struct {
-	conn  *conn
-	event wire.Event
+	conn *conn
+	told watch.Told
 }
 
-func (s *Server) addFired(c *conn, e wire.Event) { s.firing = append(s.firing, fired{c, e}) }
+func (s *Server) addFired(c *conn, t watch.Told) { s.firing = append(s.firing, fired{c, t}) }
 
 func (s *Server) deliverFired() {
 	for i := range s.firing {
-		s.firing[i].conn.event(s.firing[i].event)
+		s.firing[i].conn.event(s.firing[i].told)
 		s.touch(s.firing[i].conn)
 	}
 	s.metrics.events.Add(len(s.firing))
@@ -198,10 +198,11 @@ func (s *Server) Recover(r io.Reader) error {
 	s.mu.Lock()
 	before := s.st
 	s.st = st
+	s.ring.Reset(st.Zxid())
 	s.clockAt = s.now()
 	if s.lease != nil {
 		s.watchMu.Lock()
-		s.watches.Resync(before.Zxid(), func(path string) (znode.Stat, bool) { return lookup(before, path) }, s.lookup, s.addFired)
+		s.watches.Resync(before.Zxid(), st.Zxid(), func(path string) (znode.Stat, bool) { return lookup(before, path) }, s.lookup, s.addFired)
 		s.watchMu.Unlock()
 		s.deliverFired()
 		s.lease.reconcile(st.Sessions(), s.now())

@@ -33,20 +33,22 @@ type Server struct {
 	me       session.Server
 	raft     *consensus.Log
 	listener net.Listener
-	started  time.Duration // on the clock of sinceBoot
+	started  time.Duration // on config.Clock
 	metrics  *serverMetrics
 
 	proposer proposer
 	lowDisk  atomic.Bool
 	zxid     atomic.Uint64 // of the state, for those who do not hold mu
 
-	mu      sync.RWMutex // exclusive: apply. shared: reads
-	st      *state.State
-	boot    session.Boot // zero until the log is open: entries replayed before are of earlier boots
-	lease   *lease       // nil until the log is open
-	clockAt session.Mono // when the cluster clock's present value was applied here
-	touched []*conn      // during apply
-	firing  []fired      // during apply
+	mu        sync.RWMutex // exclusive: apply. shared: reads
+	st        *state.State
+	boot      session.Boot // zero until the log is open: entries replayed before are of earlier boots
+	lease     *lease       // nil until the log is open
+	clockAt   session.Mono // when the cluster clock's present value was applied here
+	appliedAt session.Mono // when the entries that are being applied were
+	touched   []*conn      // during apply
+	firing    []fired      // during apply
+	ring      *watch.Ring  // what has changed lately
 
 	watchMu sync.Mutex
 	watches *watch.Table[*conn]
@@ -73,8 +75,8 @@ func Start(config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		config: config, log: *config.Log, me: session.Server(config.ID), started: sinceBoot(), st: state.New(),
-		watches: watch.NewTable[*conn](), conns: map[*conn]struct{}{}, bySession: map[session.ID]*conn{},
+		config: config, log: *config.Log, me: session.Server(config.ID), started: config.Clock.Now(), st: state.New(),
+		watches: watch.NewTable[*conn](), ring: watch.NewRing(watch.RingBytes, watch.RingAgeMS), conns: map[*conn]struct{}{}, bySession: map[session.ID]*conn{},
 		ready: make(chan struct{}),
 	}
 	s.metrics = newMetrics()
@@ -87,7 +89,7 @@ func Start(config Config) (*Server, error) {
 	s.raft, err = consensus.Open(consensus.Config{
 		DataDir: config.DataDir, ReplicaID: config.ID, RaftAddr: config.RaftAddr, Members: config.Members, Join: config.Join,
 		TLS: config.TLS, InsecureRaft: config.InsecureRaft, Tick: config.Tick, SnapshotEntries: config.SnapshotEntries,
-		Interrupt: config.Interrupt, Log: s.log, Fatal: s.fail,
+		Interrupt: config.Interrupt, Dial: config.DialRaft, Log: s.log, Fatal: s.fail,
 	}, s)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -197,13 +199,15 @@ func (s *Server) fail(err error) {
 }
 
 // now is the server's monotonic clock, which counts the time of a suspended machine as well.
-func (s *Server) now() session.Mono { return session.Mono((sinceBoot() - s.started).Milliseconds()) }
+func (s *Server) now() session.Mono {
+	return session.Mono((s.config.Clock.Now() - s.started).Milliseconds())
+}
 
 // resume answers what is ready in c's queue.
 func (s *Server) resume(c *conn) {
 	s.mu.RLock()
 	c.mu.Lock()
-	c.answerReady()
+	c.answerReady(false)
 	c.room.Broadcast()
 	c.mu.Unlock()
 	s.mu.RUnlock()

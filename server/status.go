@@ -22,8 +22,13 @@ type Status struct {
 	Sessions    int               `json:"sessions"`
 	Connections int               `json:"connections"`
 	Watches     int               `json:"watches"`
-	FreeDisk    uint64            `json:"free_disk_bytes"`
-	LowDisk     bool              `json:"low_disk"`
+	// History is what this server remembers of recent changes, for watches that resume and lists of one point in time: it
+	// reaches back to behind HistoryFrom.
+	HistoryFrom    znode.Zxid `json:"history_from"`
+	HistoryChanges int        `json:"history_changes"`
+	HistoryBytes   int64      `json:"history_bytes"`
+	FreeDisk       uint64     `json:"free_disk_bytes"`
+	LowDisk        bool       `json:"low_disk"`
 	// Digest is a hash of the replicated state now, MarkDigest the one at cluster clock MarkClockMS: servers with equal
 	// zxid and applied index, or with equal mark clocks, must have equal digests.
 	Digest      string `json:"digest"`
@@ -52,6 +57,7 @@ func (s *Server) Status() Status {
 	mark := s.st.Mark()
 	st.Zxid, st.ClockMS = s.st.Zxid(), int64(s.st.Sessions().Clock())
 	st.Znodes, st.DataBytes, st.Sessions = s.st.Tree().Len(), s.st.Tree().DataBytes(), s.st.Sessions().Len()
+	st.HistoryFrom, st.HistoryChanges, st.HistoryBytes = s.ring.Floor(), s.ring.Len(), s.ring.Bytes()
 	st.Digest, st.MarkClockMS, st.MarkDigest = hex(s.st.Digest()), int64(mark.Clock), hex(mark.Digest)
 	return st
 }

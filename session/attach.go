@@ -1,5 +1,7 @@
 package session
 
+import "strings"
+
 // Open asks for a new session.
 type Open struct {
 	Secret    Secret
@@ -7,6 +9,7 @@ type Open struct {
 	Server    Server
 	Boot      Boot
 	Number    uint64 // the server's own count of its Opens in this boot, from 1: an Open applied again is void
+	Name      string // what the client calls the session, for the operators' eyes; cut to NameBytesMax, any bytes will do
 }
 
 // Open opens the session id, attached to o.Server by attempt 1. id must never have been used before.
@@ -19,7 +22,7 @@ func (t *Table) Open(id ID, o Open) Code {
 	switch {
 	case h == nil || h.boot != o.Boot:
 		return CodeNoLease
-	case o.Number <= h.opens, id == 0, t.sessions[id] != nil:
+	case o.Number <= h.opens, id == 0, t.sessions[id] != nil, t.graves[id] != nil:
 		return CodeLateAttempt
 	}
 	// A refused Open is spent too: nobody waits for a copy of it that comes when the lease is back.
@@ -33,9 +36,11 @@ func (t *Table) Open(id ID, o Open) Code {
 	}
 	e := &entry{
 		id: id, secret: o.Secret, timeoutMS: min(max(o.TimeoutMS, MinTimeoutMS), MaxTimeoutMS),
+		name:   strings.Clone(o.Name[:min(len(o.Name), NameBytesMax)]),
 		server: o.Server, boot: o.Boot, attempt: 1, attached: true,
 	}
 	t.sessions[id] = e
+	t.order.Set(e)
 	h.attached.Set(e)
 	t.seal(e)
 	return CodeOK
@@ -76,22 +81,41 @@ func (t *Table) Expire(id ID, a Attempt) bool {
 		return false
 	}
 	t.remove(e)
+	t.bury(e)
 	return true
 }
 
-// Close removes a session at its own wish (Z-12) and reports whether there was one.
+// Kill removes a session at once, whoever is attached, and reports whether there was one. It is a tool for operators: its
+// client may believe in it until its own deadline, and nothing but fencing keeps what that client does in the meantime
+// from others. The rules of the package comment protect from the end of a session, not from this.
+func (t *Table) Kill(id ID) bool {
+	e := t.sessions[id]
+	if e == nil {
+		return false
+	}
+	t.remove(e)
+	t.bury(e)
+	return true
+}
+
+// Close removes a session at its own wish (Z-12) and reports whether there was one. The reply of the write that closes it
+// is recorded before. Unless that is the only one kept, the session gets a grave: its client may have missed the others.
 func (t *Table) Close(id ID) bool {
 	e := t.sessions[id]
 	if e == nil {
 		return false
 	}
 	t.remove(e)
+	if e.replies.count > 1 {
+		t.bury(e)
+	}
 	return true
 }
 
 func (t *Table) remove(e *entry) {
 	t.unlink(e)
 	delete(t.sessions, e.id)
+	t.order.Delete(e)
 	t.replyBytes -= e.replies.bytes
 	t.sum -= e.hash
 }

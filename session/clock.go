@@ -12,7 +12,7 @@ type Advanced struct {
 // Advance moves the cluster clock: the clock rule. It applies iff from is the clock's value and to is later; a step above
 // [MaxStepMS] counts as MaxStepMS. to-from is what the proposer measured on its monotonic clock since it applied the value
 // from; counting less is always safe. Leases that end by the new time detach the sessions of their servers, and detached
-// sessions whose deadline has come are removed.
+// sessions whose deadline has come are removed. Graves older than GraveKeepMS are forgotten.
 func (t *Table) Advance(from, to Clock) Advanced {
 	if from != t.clock || to <= from || from >= ClockMax {
 		return Advanced{}
@@ -35,8 +35,10 @@ func (t *Table) Advance(from, to Clock) Advanced {
 			break
 		}
 		t.remove(e)
+		t.bury(e)
 		a.Expired = append(a.Expired, e.id)
 	}
+	t.forget()
 	return a
 }
 

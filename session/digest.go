@@ -28,15 +28,21 @@ func (t *Table) sealReplica(h *replica) {
 	t.sum += h.hash
 }
 
-// The first byte of what is hashed keeps sessions, servers and replies apart.
+// The first byte of what is hashed keeps sessions, servers, replies and graves apart.
 const (
 	hashedSession = 1
 	hashedServer  = 2
 	hashedReply   = 3
+	hashedGrave   = 4
 )
 
+// hashedSessionBytes is what is hashed of a session besides its name, which follows. So the digest of sessions without a
+// name is the one of releases that knew no names.
+const hashedSessionBytes = 2 + 32 + 9*8
+
 func hashEntry(e *entry) uint64 {
-	var b [2 + 32 + 9*8]byte
+	var room [hashedSessionBytes + NameBytesMax]byte
+	b := room[:hashedSessionBytes+copy(room[hashedSessionBytes:], e.name)]
 	b[0], b[1] = hashedSession, bit(e.attached)
 	copy(b[2:], e.secret[:])
 	at := b[34:]
@@ -44,6 +50,21 @@ func hashEntry(e *entry) uint64 {
 		uint64(e.id), uint64(e.timeoutMS), uint64(e.server), uint64(e.boot), uint64(e.attempt), uint64(e.deadline),
 		uint64(e.last), uint64(e.acked), e.replies.sum,
 	} {
+		binary.LittleEndian.PutUint64(at[8*i:], v)
+	}
+	return xxhash.Sum64(b)
+}
+
+func hashGrave(g *Grave) uint64 {
+	var b [1 + 32 + 5*8]byte
+	b[0] = hashedGrave
+	copy(b[1:], g.Secret[:])
+	var sum uint64
+	for i, reply := range g.Replies {
+		sum += hashReply(g.Acked+Seq(i)+1, reply)
+	}
+	at := b[33:]
+	for i, v := range [...]uint64{uint64(g.ID), uint64(g.Acked), uint64(g.Last), uint64(g.Buried), sum} {
 		binary.LittleEndian.PutUint64(at[8*i:], v)
 	}
 	return xxhash.Sum64(b[:])

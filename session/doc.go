@@ -48,11 +48,28 @@
 // be. The tests contain a random model of all of this that drives the types of this package and finds every rule above to be
 // needed.
 //
+// [Table.Kill], an operator's tool, ends a session without waiting for anything, so it is outside of all this: its client
+// may believe for up to its timeout that a session lives which is over. What such a client still does to the world is kept
+// from harm by fencing alone.
+//
+// # What is remembered of the dead
+//
+// As long as a session lives, a client whose write was not answered sends it again and gets the recorded reply. When the
+// session has ended against the client's will that is no longer possible, so the table keeps a [Grave]: the number of the last
+// write and the replies that were not acknowledged. Whoever knows the session's secret can ask with [Table.Outcomes], from
+// another session, whether a write took effect, and what it was answered; a write above the last one never will take
+// effect. A session that closes itself leaves a grave only if replies besides that of its close were not acknowledged.
+//
+// Graves are part of the replicated state: the same on every replica, in the digest and in snapshots. They are kept for
+// [GraveKeepMS] of the cluster clock, within [GravesMax] and [GraveBytesMax], beyond which the oldest go first. They are no
+// reason to keep the clock running, so an idle cluster remembers for longer.
+//
 // # Cost
 //
 // Each call costs a hash lookup or O(log n), except for what it returns or ends. [Table.Advance] removes at most
-// [ExpirePerAdvance] sessions per call; the rest stay, detached, for the next one. The end of a lease detaches all
-// sessions of that server in the same call: a fraction of a microsecond each, once per death of a server.
+// [ExpirePerAdvance] sessions and [GravesPerAdvance] graves per call; the rest stay, the sessions detached, for the next one.
+// The end of a lease detaches all sessions of that server in the same call: a fraction of a microsecond each, once per death
+// of a server.
 //
 // # Concurrency
 //

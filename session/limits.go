@@ -36,8 +36,28 @@ const (
 	// the state's lock. Later ones keep their order and go with the next Advance.
 	ExpirePerAdvance = 1_000
 
-	// SessionsMax bounds the sessions of a cluster: 220 bytes each, and 512 more for one that has written.
+	// SessionsMax bounds the sessions of a cluster: 240 bytes each, its name, and 512 more for one that has written.
 	SessionsMax = 1 << 20
+
+	// NameBytesMax is the longest name, in bytes, that is kept of a session; of a longer one the beginning is kept. Enough
+	// for a program, a host and a process id, and no burden for a million sessions.
+	NameBytesMax = 128
+
+	// GraveKeepMS is how long, in ms of the cluster clock, it can be asked what became of the writes of a session that is
+	// over: longer than a client needs to find out that its session has expired and to reach a server with a new one.
+	GraveKeepMS = 10 * 60 * 1000
+
+	// GravesMax bounds the sessions that are over and remembered, 200 bytes each. Beyond it the oldest is forgotten: more
+	// than 100 ends in a second for GraveKeepMS are a storm, and those who ask, ask at once.
+	GravesMax = 1 << 16
+
+	// GraveBytesMax is the size in bytes of the replies that are kept of sessions that are over, each counted with the 48
+	// bytes of its bookkeeping. Beyond it the oldest is forgotten. It is on top of WindowsBytes.
+	GraveBytesMax = 64 << 20
+
+	// GravesPerAdvance is the number of graves that one Advance drops at most for their age. More than ExpirePerAdvance, so
+	// that old graves go faster than new ones come.
+	GravesPerAdvance = 2 * ExpirePerAdvance
 
 	// ServersMax bounds the replica ids that have ever run; their records are never removed, because an id must not come
 	// back with an empty disk. 64 thousand replacements of 210 bytes.
@@ -74,6 +94,10 @@ const (
 	// marksMax bounds the send times that a client remembers. Marks are a 1/marksMax of the timeout apart, so the oldest is
 	// forgotten only when its answer could not extend the belief any more.
 	marksMax = 128
+
+	// graveReplyBytes is what a reply in a grave costs besides its bytes: a slice of 24, and the rounding of what it refers
+	// to. Without it the graves of sessions with many small replies would take several times GraveBytesMax.
+	graveReplyBytes = 48
 
 	// ringKeep is the number of reply slots that a session with no unacknowledged reply keeps: 16 of 32 bytes.
 	ringKeep = 16

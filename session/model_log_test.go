@@ -76,6 +76,7 @@ func (w *world) apply(t *Table, b *batch, c *command, index int) effect {
 		e.verdict, e.reply, e.code = t.Admit(c.id, c.seq, c.ack)
 		switch {
 		case e.verdict == Apply && c.kind == commandClose:
+			t.Record(c.id, c.seq, nil)
 			e.ended = t.Close(c.id)
 		case e.verdict == Apply:
 			e.reply = binary.LittleEndian.AppendUint64(nil, c.payload)

@@ -21,6 +21,7 @@ type Record struct {
 	Last      Seq
 	Acked     Seq
 	Replies   [][]byte // of the writes (Acked, Last], in order; shared and immutable
+	Name      string   // at most NameBytesMax bytes
 }
 
 // ServerRecord is the exact content of one server's record, for a snapshot.
@@ -34,9 +35,9 @@ type ServerRecord struct {
 	LowDisk  bool   // false unless Live
 }
 
-// Snapshot returns all that the table holds, sessions and servers each by ascending id. The records are copies, the replies
-// in them are shared and immutable. It costs a copy and a sort: about a microsecond per session.
-func (t *Table) Snapshot() (clock Clock, servers []ServerRecord, sessions []Record) {
+// Snapshot returns all that the table holds, sessions and servers each by ascending id, graves from the oldest on. The
+// records are copies, the replies in them are shared and immutable. It costs a copy: about a tenth of a microsecond per session.
+func (t *Table) Snapshot() (clock Clock, servers []ServerRecord, sessions []Record, graves []Grave) {
 	servers = make([]ServerRecord, 0, len(t.servers))
 	for _, h := range t.servers {
 		servers = append(servers, ServerRecord{
@@ -45,26 +46,24 @@ func (t *Table) Snapshot() (clock Clock, servers []ServerRecord, sessions []Reco
 	}
 	slices.SortFunc(servers, func(a, b ServerRecord) int { return cmp.Compare(a.Server, b.Server) })
 	sessions = make([]Record, 0, len(t.sessions))
-	for _, e := range t.sessions {
-		r := Record{
+	t.order.Scan(func(e *entry) bool {
+		sessions = append(sessions, Record{
 			ID: e.id, Secret: e.secret, TimeoutMS: e.timeoutMS, Server: e.server, Boot: e.boot, Attempt: e.attempt,
-			Attached: e.attached, Deadline: e.deadline, Last: e.last, Acked: e.acked,
-		}
-		if e.replies.count > 0 {
-			r.Replies = make([][]byte, e.replies.count)
-			for i := range r.Replies {
-				r.Replies[i] = e.replies.at(i)
-			}
-		}
-		sessions = append(sessions, r)
-	}
-	slices.SortFunc(sessions, func(a, b Record) int { return cmp.Compare(a.ID, b.ID) })
-	return t.clock, servers, sessions
+			Attached: e.attached, Deadline: e.deadline, Last: e.last, Acked: e.acked, Replies: e.replies.all(), Name: e.name,
+		})
+		return true
+	})
+	graves = make([]Grave, 0, len(t.graves))
+	t.burials.Scan(func(g *grave) bool {
+		graves = append(graves, g.Grave)
+		return true
+	})
+	return t.clock, servers, sessions, graves
 }
 
 // Restore builds the table that Snapshot described; its digest is the same. The replies are retained. Records that no table
 // can hold are refused with an error that names the first one at fault: the snapshot is damaged.
-func Restore(clock Clock, servers []ServerRecord, sessions []Record) (*Table, error) {
+func Restore(clock Clock, servers []ServerRecord, sessions []Record, graves []Grave) (*Table, error) {
 	t := NewTable()
 	switch {
 	case clock < 0 || clock > ClockMax+MaxStepMS:
@@ -73,6 +72,8 @@ func Restore(clock Clock, servers []ServerRecord, sessions []Record) (*Table, er
 		return nil, fmt.Errorf("%d servers, the limit is %d", len(servers), ServersMax)
 	case len(sessions) > SessionsMax:
 		return nil, fmt.Errorf("%d sessions, the limit is %d", len(sessions), SessionsMax)
+	case len(graves) > GravesMax:
+		return nil, fmt.Errorf("%d graves, the limit is %d", len(graves), GravesMax)
 	}
 	t.clock = clock
 	for i := range servers {
@@ -83,6 +84,11 @@ func Restore(clock Clock, servers []ServerRecord, sessions []Record) (*Table, er
 	for i := range sessions {
 		if err := t.restoreSession(&sessions[i]); err != nil {
 			return nil, fmt.Errorf("session %v: %w", sessions[i].ID, err)
+		}
+	}
+	for i := range graves {
+		if err := t.restoreGrave(&graves[i]); err != nil {
+			return nil, fmt.Errorf("grave of session %v: %w", graves[i].ID, err)
 		}
 	}
 	return t, nil
@@ -129,28 +135,66 @@ func (t *Table) restoreSession(r *Record) error {
 		return fmt.Errorf("attached to boot %d of server %d, which holds no such lease, or with a deadline", r.Boot, r.Server)
 	case !r.Attached && (r.Boot > h.boot || r.Deadline <= 0 || r.Deadline > t.clock+Clock(r.TimeoutMS)+MaxStepMS):
 		return fmt.Errorf("detached from boot %d of server %d with deadline %d at clock %d", r.Boot, r.Server, r.Deadline, t.clock)
-	case r.Acked > r.Last || r.Last == math.MaxUint64:
-		return fmt.Errorf("write %d is acknowledged, the last one is %d", r.Acked, r.Last)
-	case uint64(len(r.Replies)) != uint64(r.Last-r.Acked) || len(r.Replies) > Window:
-		return fmt.Errorf("%d replies for the writes after %d up to %d", len(r.Replies), r.Acked, r.Last)
+	case len(r.Name) > NameBytesMax:
+		return fmt.Errorf("its name has %d bytes, the limit is %d", len(r.Name), NameBytesMax)
+	}
+	if err := soundReplies(r.Acked, r.Last, r.Replies); err != nil {
+		return err
 	}
 	e := &entry{
-		id: r.ID, secret: r.Secret, timeoutMS: r.TimeoutMS, server: r.Server, boot: r.Boot, attempt: r.Attempt,
+		id: r.ID, secret: r.Secret, timeoutMS: r.TimeoutMS, name: r.Name, server: r.Server, boot: r.Boot, attempt: r.Attempt,
 		attached: r.Attached, deadline: r.Deadline, last: r.Last, acked: r.Acked,
 	}
 	for i, reply := range r.Replies {
-		if e.replies.full() {
-			return fmt.Errorf("its replies exceed %d bytes", WindowBytes)
-		}
 		e.replies.add(r.Acked+Seq(i)+1, reply)
 	}
 	t.replyBytes += e.replies.bytes
 	t.sessions[r.ID] = e
+	t.order.Set(e)
 	if e.attached {
 		h.attached.Set(e)
 	} else {
 		t.deadlines.Set(e)
 	}
 	t.seal(e)
+	return nil
+}
+
+func (t *Table) restoreGrave(r *Grave) error {
+	switch {
+	case r.ID == 0:
+		return errors.New("0 is no session")
+	case t.graves[r.ID] != nil:
+		return errors.New("there is a second record of it")
+	case t.sessions[r.ID] != nil:
+		return errors.New("the session is not over")
+	case r.Buried < 0 || r.Buried > t.clock:
+		return fmt.Errorf("it ended at %d, the clock is %d", r.Buried, t.clock)
+	}
+	if err := soundReplies(r.Acked, r.Last, r.Replies); err != nil {
+		return err
+	}
+	t.addGrave(&grave{Grave: *r})
+	if t.graveBytes > t.graveBytesMax {
+		return fmt.Errorf("the replies of it and of those before exceed %d bytes", t.graveBytesMax)
+	}
+	return nil
+}
+
+// soundReplies reports whether a session can keep these replies.
+func soundReplies(acked, last Seq, kept [][]byte) error {
+	switch {
+	case acked > last || last == math.MaxUint64:
+		return fmt.Errorf("write %d is acknowledged, the last one is %d", acked, last)
+	case uint64(len(kept)) != uint64(last-acked) || len(kept) > Window:
+		return fmt.Errorf("%d replies for the writes after %d up to %d", len(kept), acked, last)
+	}
+	size := 0
+	for _, reply := range kept {
+		if size >= WindowBytes { // one reply more than this may be kept
+			return fmt.Errorf("its replies exceed %d bytes", WindowBytes)
+		}
+		size += len(reply)
+	}
 	return nil
 }

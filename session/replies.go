@@ -21,6 +21,18 @@ func (r *replies) full() bool { return r.count >= Window || r.bytes >= WindowByt
 // at is the i-th oldest, 0 <= i < count.
 func (r *replies) at(i int) []byte { return r.ring[(r.head+i)&(len(r.ring)-1)].reply }
 
+// all returns them, oldest first, in a slice of their number; nil if there are none.
+func (r *replies) all() [][]byte {
+	if r.count == 0 {
+		return nil
+	}
+	all := make([][]byte, r.count)
+	for i := range all {
+		all[i] = r.at(i)
+	}
+	return all
+}
+
 func (r *replies) add(seq Seq, reply []byte) {
 	if r.count == len(r.ring) {
 		r.grow()

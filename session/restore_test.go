@@ -41,6 +41,7 @@ func TestRestoreRefusesWhatNoTableHolds(t *testing.T) {
 			a.Acked, a.Last, a.Replies = 0, Window+1, make([][]byte, Window+1)
 		}},
 		{"session 0x1: its replies exceed 1048576 bytes", func(_ *Clock, _ *ServerRecord, a, _ *Record) { a.Replies[0] = make([]byte, WindowBytes) }},
+		{"session 0x1: its name has 129 bytes", func(_ *Clock, _ *ServerRecord, a, _ *Record) { a.Name = strings.Repeat("n", 129) }},
 		{"", func(*Clock, *ServerRecord, *Record, *Record) {}},
 	} {
 		name := test.want
@@ -58,7 +59,7 @@ func TestRestoreRefusesWhatNoTableHolds(t *testing.T) {
 				{ID: 2, TimeoutMS: 2000, Server: 2, Boot: 1, Attempt: 4, Deadline: c + 3000},
 			}
 			test.damage(&c, &servers[0], &sessions[0], &sessions[1])
-			table, err := Restore(c, servers, sessions)
+			table, err := Restore(c, servers, sessions, nil)
 			if test.want == "" {
 				if err != nil {
 					t.Fatal(err)
@@ -82,7 +83,7 @@ func TestDigestSeesEverything(t *testing.T) {
 		s := ServerRecord{Server: 1, Boot: 2, Beats: 5, Opens: 1, Live: true, LeaseEnd: 13_000}
 		r := Record{ID: 1, TimeoutMS: 2000, Server: 1, Boot: 2, Attempt: 1, Attached: true, Last: 3, Acked: 1, Replies: [][]byte{[]byte("b"), []byte("c")}}
 		change(&clock, &s, &r)
-		table, err := Restore(clock, []ServerRecord{s, {Server: 2, Boot: 2, Beats: 1, Live: true, LeaseEnd: 12_000}}, []Record{r})
+		table, err := Restore(clock, []ServerRecord{s, {Server: 2, Boot: 2, Beats: 1, Live: true, LeaseEnd: 12_000}}, []Record{r}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,6 +101,8 @@ func TestDigestSeesEverything(t *testing.T) {
 		func(_ *Clock, _ *ServerRecord, r *Record) { r.ID++ },
 		func(_ *Clock, _ *ServerRecord, r *Record) { r.Secret[31]++ },
 		func(_ *Clock, _ *ServerRecord, r *Record) { r.TimeoutMS++ },
+		func(_ *Clock, _ *ServerRecord, r *Record) { r.Name = "n" },
+		func(_ *Clock, _ *ServerRecord, r *Record) { r.Name = "n\x00" },
 		func(_ *Clock, _ *ServerRecord, r *Record) { r.Server = 2 },
 		func(_ *Clock, _ *ServerRecord, r *Record) { r.Attempt++ },
 		func(_ *Clock, _ *ServerRecord, r *Record) { r.Attached, r.Deadline = false, 11_000 },

@@ -112,13 +112,35 @@ func tableSubject() func(words) string {
 		case "beat":
 			return map[bool]string{true: "renewed", false: "void"}[t.Beat(Beat{server, boot, n, w.has("low")})]
 		case "open":
-			return t.Open(id, Open{w.secret(), int64(w.number("timeout")), server, boot, n}).Error()
+			return t.Open(id, Open{w.secret(), int64(w.number("timeout")), server, boot, n, w.text("name")}).Error()
 		case "attach":
 			return t.Attach(id, w.secret(), a, server, boot).Error()
 		case "expire":
 			return map[bool]string{true: "expired", false: "void"}[t.Expire(id, a)]
 		case "close":
 			return map[bool]string{true: "closed", false: "void"}[t.Close(id)]
+		case "kill":
+			return map[bool]string{true: "killed", false: "void"}[t.Kill(id)]
+		case "outcomes":
+			var out strings.Builder
+			tomb, ok := t.Outcomes(id, w.secret(), seq, func(seq Seq, reply []byte) bool {
+				fmt.Fprintf(&out, ", %d %s", seq, reply)
+				return w.number("most") == 0 || uint64(strings.Count(out.String(), ",")) < w.number("most")
+			})
+			if !ok {
+				return "none"
+			}
+			state := map[bool]string{true: "ended", false: "alive"}[tomb.Ended]
+			return fmt.Sprintf("%s, last %d acked %d%s", state, tomb.Last, tomb.Acked, out.String())
+		case "graves":
+			return fmt.Sprint(t.Graves())
+		case "each":
+			var out []string
+			t.Each(id, func(i Info) bool {
+				out = append(out, fmt.Sprintf("%v %q", i.ID, i.Name))
+				return len(out) != int(w.number("most"))
+			})
+			return strings.Join(out, "\n")
 		case "write": // as the state does it: admit, carry out, record
 			verdict, reply, code := t.Admit(id, seq, ack)
 			if verdict == Apply {

@@ -55,8 +55,8 @@ func (t *Table) Admit(id ID, seq, ack Seq) (Verdict, []byte, Code) {
 	return Apply, nil, CodeOK
 }
 
-// Record keeps the reply of write seq, which Admit has just let through; reply is retained and must not be modified. If
-// the session is gone, closed by that write, it does nothing. It panics if seq is not the next: what was carried out was
+// Record keeps the reply of write seq, which Admit has just let through; reply is retained and must not be modified. That
+// of the write that closes the session is recorded before [Table.Close]; of a session that is gone nothing is kept. It panics if seq is not the next: what was carried out was
 // not what was admitted.
 func (t *Table) Record(id ID, seq Seq, reply []byte) {
 	e := t.sessions[id]

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -114,7 +115,9 @@ func digestIsTrue(t *Table) error {
 func TestSequenceRuleIsThatOfRememberingEverything(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := newPair()
-		ids := rapid.Custom(func(t *rapid.T) ID { return ID(rapid.IntRange(1, 4).Draw(t, "id")) })
+		slots := [4]ID{1, 2, 3, 4} // an id never comes back
+		newest := ID(4)
+		ids := rapid.Custom(func(t *rapid.T) ID { return slots[rapid.IntRange(0, 3).Draw(t, "slot")] })
 		reply := func(t *rapid.T) []byte {
 			size := rapid.SampledFrom([]int{0, 1, 30, 30, 30, 1000, WindowBytes / 3, WindowBytes}).Draw(t, "size")
 			r := make([]byte, size)
@@ -131,8 +134,13 @@ func TestSequenceRuleIsThatOfRememberingEverything(t *testing.T) {
 			return Seq(max(0, last+rapid.IntRange(-4, 3).Draw(t, "distance")))
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"open":  func(t *rapid.T) { p.open(ids.Draw(t, "id")) },
-			"close": func(t *rapid.T) { p.close(ids.Draw(t, "id")) },
+			"open": func(t *rapid.T) { p.open(ids.Draw(t, "id")) },
+			"close": func(t *rapid.T) {
+				slot := rapid.IntRange(0, 3).Draw(t, "slot")
+				p.close(slots[slot])
+				newest++
+				slots[slot] = newest
+			},
 			"write": func(t *rapid.T) {
 				id := ids.Draw(t, "id")
 				if err := p.write(id, near(t, id), near(t, id), reply(t)); err != nil {
@@ -221,7 +229,7 @@ func drawCall(r *rand.Rand, t *Table, i int) func(*Table) {
 	id, server, boot := ID(1+r.IntN(i/8+2)), Server(1+r.IntN(3)), Boot(1+r.IntN(2+i/200))
 	info, _ := t.Get(id)
 	a := info.Attempt + Attempt(r.IntN(3))
-	switch r.IntN(12) {
+	switch r.IntN(13) {
 	case 0, 1:
 		step := r.Int64N(1500)
 		from := t.Clock()
@@ -230,7 +238,7 @@ func drawCall(r *rand.Rand, t *Table, i int) func(*Table) {
 		b := Beat{server, boot, uint64(r.IntN(i + 2)), r.IntN(4) == 0}
 		return func(t *Table) { t.Beat(b) }
 	case 4, 5:
-		o := Open{Secret{byte(id)}, int64(r.IntN(4000)), server, boot, uint64(r.IntN(i + 2))}
+		o := Open{Secret{byte(id)}, int64(r.IntN(4000)), server, boot, uint64(r.IntN(i + 2)), strings.Repeat("n", r.IntN(3)*r.IntN(100))}
 		return func(t *Table) { t.Open(id, o) }
 	case 6, 7:
 		return func(t *Table) { t.Attach(id, Secret{byte(id)}, a, server, boot) }
@@ -238,6 +246,8 @@ func drawCall(r *rand.Rand, t *Table, i int) func(*Table) {
 		return func(t *Table) { t.Expire(id, a) }
 	case 9:
 		return func(t *Table) { t.Close(id) }
+	case 10:
+		return func(t *Table) { t.Kill(id) }
 	}
 	seq, ack := info.Last+Seq(r.IntN(4)), info.Last-min(info.Last, Seq(r.IntN(6)))
 	reply := make([]byte, r.IntN(50))
@@ -250,7 +260,7 @@ func drawCall(r *rand.Rand, t *Table, i int) func(*Table) {
 
 // consistent checks what must hold between the parts of a table.
 func consistent(t *Table) error {
-	detached, live, low, attached := 0, 0, 0, 0
+	detached, live, low, attached, replyBytes, graveBytes := 0, 0, 0, 0, 0, 0
 	var sum uint64
 	for id, e := range t.sessions {
 		h := t.servers[e.server]
@@ -269,7 +279,23 @@ func consistent(t *Table) error {
 		} else {
 			detached++
 		}
+		if at, ok := t.order.Get(e); !ok || at != e {
+			return fmt.Errorf("session %v is not in the order of ids", id)
+		}
+		if t.graves[id] != nil {
+			return fmt.Errorf("session %v has a grave and is not over", id)
+		}
 		sum += hashEntry(e)
+		replyBytes += e.replies.bytes
+	}
+	for id, g := range t.graves {
+		if at, ok := t.burials.Get(g); !ok || at != g || g.ID != id || len(g.Replies) != int(g.Last-g.Acked) || g.Buried > t.clock {
+			return fmt.Errorf("grave of session %v: %+v", id, g)
+		}
+		sum += hashGrave(&g.Grave)
+		for _, reply := range g.Replies {
+			graveBytes += len(reply) + graveReplyBytes
+		}
 	}
 	for _, h := range t.servers {
 		if h.live {
@@ -288,6 +314,11 @@ func consistent(t *Table) error {
 	case t.deadlines.Len() != detached, t.leases.Len() != live, t.lowDisk != low, attached+detached != len(t.sessions):
 		return fmt.Errorf("%d deadlines, %d leases, %d low, %d attached; the records say %d, %d, %d, %d",
 			t.deadlines.Len(), t.leases.Len(), t.lowDisk, attached, detached, live, low, len(t.sessions)-detached)
+	case t.order.Len() != len(t.sessions), t.burials.Len() != len(t.graves):
+		return fmt.Errorf("%d sessions in order, %d burials; the records say %d, %d", t.order.Len(), t.burials.Len(), len(t.sessions), len(t.graves))
+	case t.replyBytes != replyBytes, t.graveBytes != graveBytes, len(t.graves) > t.gravesMax, graveBytes > t.graveBytesMax:
+		return fmt.Errorf("%d bytes of replies, %d in %d graves; the records say %d, %d",
+			t.replyBytes, t.graveBytes, len(t.graves), replyBytes, graveBytes)
 	case sum != t.sum:
 		return fmt.Errorf("the sum of hashes is %x, of the records it is %x", t.sum, sum)
 	}

@@ -39,14 +39,16 @@ func TestRepliesOfAllSessionsAreBounded(t *testing.T) {
 	if code := write(greedy, 9, 8, 10); code != CodeOK {
 		t.Errorf("after it has acknowledged: %v", code)
 	}
-	clock, servers, sessions := table.Snapshot()
-	restored, err := Restore(clock, servers, sessions)
+	restored, err := Restore(table.Snapshot())
 	if err != nil || restored.replyBytes != table.replyBytes || table.replyBytes != 10+4<<10 {
 		t.Errorf("%d bytes kept, %d after a snapshot (%v)", table.replyBytes, restored.replyBytes, err)
 	}
 	table.Close(greedy)
-	table.Close(modest)
+	table.Kill(modest)
 	if table.replyBytes != 0 {
 		t.Errorf("%d bytes kept for no session", table.replyBytes)
+	}
+	if want := 4 * (1<<10 + graveReplyBytes); table.graveBytes != want { // of the one that was killed
+		t.Errorf("%d bytes kept in graves, want %d", table.graveBytes, want)
 	}
 }

@@ -8,15 +8,20 @@ type Table struct {
 	clock    Clock
 	sessions map[ID]*entry
 	servers  map[Server]*replica
+	graves   map[ID]*grave // of sessions that are over; none of them is in sessions
 
+	// order holds all sessions, by id.
+	order *btree.BTreeG[*entry]
 	// deadlines holds exactly the detached sessions, by (deadline, id).
 	deadlines *btree.BTreeG[*entry]
 	// leases holds exactly the servers with a live lease, by (lease end, server).
 	leases *btree.BTreeG[*replica]
+	// burials holds all graves, by (burial, id): the oldest first.
+	burials *btree.BTreeG[*grave]
 	// lowDisk is the number of servers with a live lease that are short of disk space.
 	lowDisk int
 
-	// sum is the sum of the hashes of all sessions and servers.
+	// sum is the sum of the hashes of all sessions, servers and graves.
 	sum uint64
 	// slack is MaxStepMS: what the first Advance after an event may count from before it. A field, so that a test can
 	// show that it is needed.
@@ -24,6 +29,10 @@ type Table struct {
 
 	replyBytes    int // of all sessions
 	replyBytesMax int // WindowsBytes. A field for the same reason
+
+	graveBytes    int // of all graves, as GraveBytesMax counts; no part of replyBytes
+	graveBytesMax int // GraveBytesMax, and
+	gravesMax     int // GravesMax: fields so that a test can reach them
 }
 
 // entry is one session.
@@ -31,6 +40,7 @@ type entry struct {
 	id        ID
 	secret    Secret
 	timeoutMS int64
+	name      string
 
 	// Where it is attached, or was last. attached implies that the server's lease is live and of this boot.
 	server   Server
@@ -62,12 +72,19 @@ type replica struct {
 
 // NewTable returns an empty table whose clock stands at 0.
 func NewTable() *Table {
-	t := &Table{sessions: map[ID]*entry{}, servers: map[Server]*replica{}, slack: MaxStepMS, replyBytesMax: WindowsBytes}
+	t := &Table{
+		sessions: map[ID]*entry{}, servers: map[Server]*replica{}, graves: map[ID]*grave{}, slack: MaxStepMS,
+		replyBytesMax: WindowsBytes, graveBytesMax: GraveBytesMax, gravesMax: GravesMax,
+	}
+	t.order = ordered(byID)
 	t.deadlines = ordered(func(a, b *entry) bool {
 		return a.deadline < b.deadline || a.deadline == b.deadline && a.id < b.id
 	})
 	t.leases = ordered(func(a, b *replica) bool {
 		return a.leaseEnd < b.leaseEnd || a.leaseEnd == b.leaseEnd && a.server < b.server
+	})
+	t.burials = ordered(func(a, b *grave) bool {
+		return a.Buried < b.Buried || a.Buried == b.Buried && a.ID < b.ID
 	})
 	return t
 }
@@ -77,8 +94,10 @@ func ordered[T any](less func(a, b T) bool) *btree.BTreeG[T] {
 }
 
 func newReplica(s Server) *replica {
-	return &replica{server: s, attached: ordered(func(a, b *entry) bool { return a.id < b.id })}
+	return &replica{server: s, attached: ordered(byID)}
 }
+
+func byID(a, b *entry) bool { return a.id < b.id }
 
 // Clock is the cluster time.
 func (t *Table) Clock() Clock { return t.clock }
@@ -96,6 +115,7 @@ func (t *Table) LowDisk() bool { return t.lowDisk > 0 }
 // Info is what can be asked about a session.
 type Info struct {
 	ID         ID
+	Name       string // what its client calls it; any bytes, at most NameBytesMax
 	TimeoutMS  int64
 	Server     Server // where it is attached, or was last
 	Boot       Boot
@@ -119,9 +139,15 @@ func (t *Table) Get(id ID) (Info, bool) {
 
 func (e *entry) info() Info {
 	return Info{
-		ID: e.id, TimeoutMS: e.timeoutMS, Server: e.server, Boot: e.boot, Attempt: e.attempt, Attached: e.attached,
+		ID: e.id, Name: e.name, TimeoutMS: e.timeoutMS, Server: e.server, Boot: e.boot, Attempt: e.attempt, Attached: e.attached,
 		Deadline: e.deadline, Last: e.last, Acked: e.acked, Replies: e.replies.count, ReplyBytes: e.replies.bytes,
 	}
+}
+
+// Each visits the sessions with ids above after, attached and detached, by ascending id, until visit returns false. visit
+// must not change the table.
+func (t *Table) Each(after ID, visit func(Info) bool) {
+	t.order.Ascend(&entry{id: after}, func(e *entry) bool { return e.id == after || visit(e.info()) })
 }
 
 // AttachedTo visits the sessions attached to a boot of a server, by ascending id. visit must not change the table.

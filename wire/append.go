@@ -89,16 +89,18 @@ func AppendString(dst []byte, v string) []byte {
 }
 
 // AppendBytes appends binary data. A nil slice is written as empty data: the protocol does not tell them apart.
-func AppendBytes(dst, v []byte) []byte {
-	switch n := len(v); {
+func AppendBytes(dst, v []byte) []byte { return append(appendBytesHead(dst, len(v)), v...) }
+
+// appendBytesHead appends the head of n bytes of binary data, which must follow.
+func appendBytesHead(dst []byte, n int) []byte {
+	switch {
 	case n < 1<<8:
-		dst = append(dst, tagBin8, byte(n))
+		return append(dst, tagBin8, byte(n))
 	case n < 1<<16:
-		dst = append(dst, tagBin16, byte(n>>8), byte(n))
+		return append(dst, tagBin16, byte(n>>8), byte(n))
 	default:
-		dst = binary.BigEndian.AppendUint32(append(dst, tagBin32), uint32(n))
+		return binary.BigEndian.AppendUint32(append(dst, tagBin32), uint32(n))
 	}
-	return append(dst, v...)
 }
 
 // AppendArray appends the head of an array; its n elements must follow. n must not be negative.

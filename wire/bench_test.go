@@ -48,14 +48,16 @@ func BenchmarkAppendReply(b *testing.B) {
 			outcome = AppendOutcome(outcome[:0], Create, 0x1000, created)
 			dst = AppendReply(dst[:0], 1000, outcome)
 		},
-		"event": func() { dst = AppendEvent(dst[:0], Event{0x1000, EventDataChanged, "/services/web/node-17"}) },
+		"event": func() {
+			dst = AppendEvent(dst[:0], &Event{Zxid: 0x1000, Type: EventDataChanged, Path: "/services/web/node-17"})
+		},
 		"children of 100": func() {
 			var mark FrameMark
 			var list ListMark
 			dst, mark = BeginReply(dst[:0], 1000, 0x1000)
 			dst, list = BeginChildrenResult(dst)
 			for range 100 {
-				dst = AppendChild(dst, "node-0000000017")
+				dst = AppendEntry(dst, "node-0000000017")
 			}
 			dst = EndFrame(EndChildrenResult(dst, list, 100, false, &stat), mark)
 		},
@@ -116,14 +118,19 @@ func TestHotMessagesAreEncodedWithoutAllocation(t *testing.T) {
 	stat, data := sampleStat, make([]byte, 100)
 	r := Request{Kind: Set, Xid: 1000, Seq: 901, Ops: []znode.Op{{Kind: znode.OpSet, Path: "/a", Data: data}}}
 	results := []znode.Result{{Path: "/a", Stat: stat, Kind: znode.OpSet}}
-	dst, outcome := make([]byte, 0, 1024), make([]byte, 0, 1024)
+	guarded := Request{Kind: Delete, Xid: 1000, Seq: 901, Ops: []znode.Op{{Kind: znode.OpDelete, Path: "/a", Guard: znode.IfVersion(1).AndCzxid(2).AndData(data)}}}
+	node := sampleNode()
+	dst, outcome := make([]byte, 0, 2048), make([]byte, 0, 2048)
 	if n := testing.AllocsPerRun(100, func() {
 		outcome = AppendOutcome(outcome[:0], Set, 5, results)
 		dst = AppendReply(dst[:0], 7, outcome)
 		dst = AppendGetReply(dst, 7, 5, data, &stat)
 		dst = AppendExistsReply(dst, 7, 5, &stat)
 		dst = AppendEmptyReply(dst, 7, 5)
-		dst = AppendEvent(dst, Event{5, EventDeleted, "/a"})
+		dst = AppendEvent(dst, &Event{Zxid: 5, Type: EventDeleted, Path: "/a"})
+		dst = AppendEvent(dst, &Event{Zxid: 5, Type: EventDataChanged, Path: "/a", Watch: 1, Stat: &stat, Data: data})
+		dst = AppendNodeEntry(dst, "a", node, true, true)
+		dst = AppendRequest(dst, &guarded)
 		dst = AppendRequest(dst[:0], &r)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)

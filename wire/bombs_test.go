@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"runtime"
 	"testing"
 
@@ -10,9 +11,10 @@ import (
 	"github.com/coxswain-io/coxswain/znode"
 )
 
-// allocBase and allocPerByte bound what decoding may allocate: four times the input and 64 KiB.
+// allocBase and allocPerByte bound what decoding may allocate: four times the input, and room for the largest lists of the
+// smallest elements, OpsMax operations of 136 bytes or WatchPathsPerFrameMax watches of 48.
 const (
-	allocBase    = 64 << 10
+	allocBase    = 192 << 10
 	allocPerByte = 4
 )
 
@@ -35,15 +37,24 @@ func withinBound(t *testing.T, n int, f func()) {
 
 // decoders is every decoder of the package, with what it is applied to.
 var decoders = map[string]func(body []byte) error{
-	"hello":         func(b []byte) error { _, err := DecodeHello(b); return err },
-	"welcome":       func(b []byte) error { _, err := DecodeWelcome(b); return err },
-	"request":       func(b []byte) error { return DecodeRequest(b, new(Request)) },
-	"server frame":  func(b []byte) error { _, err := DecodeServerFrame(b); return err },
-	"created":       func(b []byte) error { _, _, err := DecodeCreated(b); return err },
-	"stat":          func(b []byte) error { _, err := DecodeStat(b); return err },
-	"got":           func(b []byte) error { _, _, err := DecodeGot(b); return err },
-	"multi result":  func(b []byte) error { return DecodeMulti(b, func(znode.Result) {}) },
-	"children":      func(b []byte) error { _, _, err := DecodeChildren(b, func(string, znode.Stat) {}); return err },
+	"hello":        func(b []byte) error { _, err := DecodeHello(b); return err },
+	"welcome":      func(b []byte) error { _, err := DecodeWelcome(b); return err },
+	"request":      func(b []byte) error { return DecodeRequest(b, new(Request)) },
+	"server frame": func(b []byte) error { _, err := DecodeServerFrame(b); return err },
+	"created":      func(b []byte) error { _, _, _, err := DecodeCreated(b); return err },
+	"deleted":      func(b []byte) error { _, err := DecodeDeleted(b); return err },
+	"copied":       func(b []byte) error { _, _, _, err := DecodeCopied(b); return err },
+	"stat":         func(b []byte) error { _, err := DecodeStat(b); return err },
+	"got":          func(b []byte) error { _, _, err := DecodeGot(b); return err },
+	"multi result": func(b []byte) error { return DecodeMulti(b, func(znode.Result) {}) },
+	"txn result":   func(b []byte) error { _, _, err := DecodeTxn(b, func(znode.Result) {}); return err },
+	"children":     func(b []byte) error { _, _, err := DecodeChildren(b, func(Entry) {}); return err },
+	"list":         func(b []byte) error { _, _, err := DecodeList(b, func(Entry) {}); return err },
+	"sessions":     func(b []byte) error { _, err := DecodeSessions(b, func(SessionEntry) {}); return err },
+	"outcomes": func(b []byte) error {
+		_, err := DecodeOutcomes(b, func(session.Seq, Code, znode.Zxid, []byte) {})
+		return err
+	},
 	"descendants":   func(b []byte) error { _, err := DecodeDescendants(b); return err },
 	"ephemerals":    func(b []byte) error { _, err := DecodeEphemerals(b, func(string) {}); return err },
 	"multi-read":    func(b []byte) error { return DecodeMultiRead(b, func(Code, []byte) {}) },
@@ -91,7 +102,6 @@ func places(value []byte) map[string][]byte {
 		"as a first field":         append([]byte{0x91}, value...),
 		"as a new last field":      append([]byte{0x96, byte(Sync), 1, 0, 0, 0x90}, value...),
 		"in a reply":               append([]byte{0x95, byte(Reply), 1, 0, 1}, value...),
-		"in a result's list":       append([]byte{0x93, 0x91}, value...),
 		"in a part of a multiread": append([]byte{0x91, 0x92, 0}, value...),
 		"as an operation":          append(append(header(Multi), 0x91), value...),
 		"as a multi's operations":  append(header(Multi), value...),
@@ -100,6 +110,22 @@ func places(value []byte) map[string][]byte {
 		"as an acl":                append(AppendInt(AppendUint(AppendBytes(AppendString(AppendArray(header(Create), 5), "/a"), nil), 0), 0), value...),
 		"as reads":                 append(AppendUint(AppendArray(header(MultiRead), 2), 0), value...),
 		"as watches":               append(AppendUint(AppendArray(header(SetWatches), 4), 0), value...),
+		"as conditions":            append(AppendArray(header(Txn), 3), value...),
+		"as a condition":           append(AppendArray(AppendArray(header(Txn), 3), 1), value...),
+		"as a branch":              append(AppendArray(AppendArray(header(Txn), 3), 0), value...),
+		"as the other branch":      append(AppendArray(AppendArray(AppendArray(header(Txn), 3), 0), 0), value...),
+		"as a guard":               append(AppendString(AppendArray(header(DeleteTree), 2), "/a"), value...),
+		"as a guard's data":        append(append(AppendString(AppendArray(header(Delete), 2), "/a"), 0x95, tagNil, tagNil, tagNil), value...),
+		"as a watch to add":        append(AppendArray(header(AddWatches), 1), value...),
+		"as a password":            append(AppendUint(AppendArray(header(Outcomes), 3), 1), value...),
+		"as an event's stat":       append([]byte{0x98, byte(EventFrame), 1, 1, 0xa1, '/', 1}, value...),
+		"as an event's data":       append([]byte{0x98, byte(EventFrame), 1, 1, 0xa1, '/', 1, tagNil}, value...),
+		"as recorded replies":      append([]byte{0x95, tagTrue, 1, 2}, value...),
+		"as a recorded reply":      append([]byte{0x95, tagTrue, 1, 2, 0x91}, value...),
+		"as a recorded result":     append([]byte{0x95, tagTrue, 1, 2, 0x91, 0x94, 2, 0, 1}, value...),
+		"as a branch's results":    append([]byte{0x93, tagTrue, 0}, value...),
+		"as an entry":              append([]byte{0x93, 0x91}, value...),
+		"as an entry's data":       append([]byte{0x93, 0x91, 0x93, 0xa1, 'a', tagNil}, value...),
 		"as limits":                append(AppendArray(nil, 11), append([]byte{0, 1, 0, 1, 1, tagNil, 0, 0, 0}, value...)...),
 	}
 	for kind := range Kind(128) {
@@ -142,22 +168,62 @@ func TestLegalListsOfTheSmallestElementsStayWithinBounds(t *testing.T) {
 		reads.Reads[i].Kind = Get
 	}
 	watches := Request{Kind: SetWatches, ExistPaths: make([]string, WatchPathsPerFrameMax)}
-	smallest := append(AppendArray([]byte{0x95, byte(Multi), 1, 1, 0}, OpsMax), bytes.Repeat([]byte{0x92, byte(znode.OpDelete), 0x91, 0xa1, 'x'}, OpsMax)...)
+	smallest := append(AppendArray([]byte{0x95, byte(Multi), 1, 1, 0}, OpsMax), bytes.Repeat([]byte{0x92, byte(znode.OpRead), 0x91, 0xa0}, OpsMax)...)
+	conditions := append(AppendArray([]byte{0x95, byte(Txn), 1, 1, 0, 0x91}, OpsMax), bytes.Repeat([]byte{0x91, 0xa0}, OpsMax)...)
+	add := append(AppendArray([]byte{0x95, byte(AddWatches), 1, 0, 0}, WatchPathsPerFrameMax), bytes.Repeat([]byte{0x94, 1, 1, 0, 0xa0}, WatchPathsPerFrameMax)...)
 	for name, body := range map[string][]byte{
 		"operations":              AppendRequest(nil, &ops)[frameHeadBytes:],
 		"operations of one field": smallest,
 		"reads":                   AppendRequest(nil, &reads)[frameHeadBytes:],
 		"watches":                 AppendRequest(nil, &watches)[frameHeadBytes:],
+		"conditions":              conditions,
+		"watches to add":          add,
 	} {
 		withinBound(t, len(body), func() {
 			var r Request
 			if err := DecodeRequest(body, &r); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			if n := len(r.Ops) + len(r.Reads) + len(r.ExistPaths); n != OpsMax && n != WatchPathsPerFrameMax {
+			if n := len(r.Ops) + len(r.If) + len(r.Reads) + len(r.ExistPaths) + len(r.WatchList); n != OpsMax && n != WatchPathsPerFrameMax {
 				t.Errorf("%s: %d elements", name, n)
 			}
 		})
+	}
+}
+
+// Three lists of operations share one limit, and a list that announces more than the bytes left can hold is refused before
+// there is room made for it.
+func TestListsOfOperationsAreBoundedTogether(t *testing.T) {
+	ops := func(n int) []znode.Op {
+		list := make([]znode.Op, n)
+		for i := range list {
+			list[i] = znode.Op{Kind: znode.OpCheck, Path: "/"}
+		}
+		return list
+	}
+	for _, c := range []struct {
+		conditions, then, other int
+		want                    error
+	}{
+		{OpsMax, 0, 0, nil}, {0, OpsMax, 0, nil}, {0, 0, OpsMax, nil}, {333, 333, 334, nil},
+		{OpsMax, 1, 0, CodeTooMany}, {OpsMax, 0, 1, CodeTooMany}, {1, OpsMax - 1, 1, CodeTooMany}, {0, 1, OpsMax, CodeTooMany},
+	} {
+		r := Request{Kind: Txn, Seq: 1, If: ops(c.conditions), Ops: ops(c.then), Else: ops(c.other)}
+		var got Request
+		if err := DecodeRequest(AppendRequest(nil, &r)[frameHeadBytes:], &got); !errors.Is(err, c.want) {
+			t.Errorf("%d conditions, %d and %d operations: %v, want %v", c.conditions, c.then, c.other, err, c.want)
+		}
+	}
+	for name, body := range map[string][]byte{
+		"operations": append(AppendArray([]byte{0x95, byte(Multi), 1, 1, 0}, OpsMax), make([]byte, OpsMax*opBytesMin-1)...),
+		"conditions": append(AppendArray([]byte{0x95, byte(Txn), 1, 1, 0, 0x91}, OpsMax), make([]byte, OpsMax*conditionBytesMin-1)...),
+		"watches":    append(AppendArray([]byte{0x95, byte(AddWatches), 1, 0, 0}, WatchPathsPerFrameMax), make([]byte, WatchPathsPerFrameMax*watchBytesMin-1)...),
+	} {
+		var r Request
+		var malformed *Malformed
+		if err := DecodeRequest(body, &r); !errors.As(err, &malformed) || cap(r.Ops)+cap(r.If)+cap(r.WatchList) != 0 {
+			t.Errorf("%s: %v, room for %d", name, err, cap(r.Ops)+cap(r.If)+cap(r.WatchList))
+		}
 	}
 }
 

@@ -37,6 +37,10 @@ const (
 	CodeVersionMismatch         Code = -211
 	CodeSlowConsumer            Code = -212
 	CodeBusy                    Code = -213
+	CodeMismatch                Code = -214
+	CodeNotReached              Code = -215
+	CodeCompacted               Code = -216
+	CodeNoSession               Code = -217
 )
 
 // Class says what a client does about a code.
@@ -70,18 +74,18 @@ var codes = [...]codeInfo{
 	{CodeRuntimeInconsistency, Refused, "RuntimeInconsistency", "inconsistency", "an operation behind the one that failed in its multi, or damaged state"},
 	{CodeMarshalling, Final, "MarshallingError", "malformed message", "the bytes are not a message of this protocol; the server closes the connection"},
 	{CodeUnimplemented, Refused, "Unimplemented", "unimplemented", "this server does not know the kind of request or operation, or does not serve this field"},
-	{CodeBadArguments, Refused, "BadArguments", "bad arguments", "a path, mode, TTL or level that is never legal"},
+	{CodeBadArguments, Refused, "BadArguments", "bad arguments", "a path, mode, level, guard or other argument that is never legal"},
 	{CodeNoNode, Refused, "NoNode", "no node", "the node, or the parent of a node to create, is absent"},
 	{CodeBadVersion, Refused, "BadVersion", "bad version", "the node's data version is not the expected one"},
 	{CodeNoChildrenForEphemerals, Refused, "NoChildrenForEphemerals", "ephemeral nodes cannot have children", "the parent of a node to create is ephemeral"},
-	{CodeNodeExists, Refused, "NodeExists", "node exists", "the node to create is there already"},
+	{CodeNodeExists, Refused, "NodeExists", "node exists", "the node to create, or the one that must be absent, is there"},
 	{CodeNotEmpty, Refused, "NotEmpty", "not empty", "the node to delete has children"},
 	{CodeSessionExpired, Final, "SessionExpired", "session expired", "the session is unknown, closed or expired, or the password is wrong: the answer does not tell which"},
 	{CodeInvalidACL, Refused, "InvalidACL", "invalid acl", "an access control list that is never legal"},
 	{CodeSessionMoved, Elsewhere, "SessionMoved", "session moved", "the session is attached to another connection, which is newer than this one"},
 	{CodeNoWatcher, Refused, "NoWatcher", "no watcher", "the connection has no such watch to remove"},
 	{CodeTooLarge, Refused, "TooLarge", "too large", "data, a path, a request or its reply is larger than its limit"},
-	{CodeTooMany, Refused, "TooMany", "too many", "more operations, paths, watches or ephemerals than the limit"},
+	{CodeTooMany, Refused, "TooMany", "too many", "more operations, nodes, paths, watches or ephemerals than the limit"},
 	{CodeGap, Resend, "Gap", "gap", "a write came before the writes numbered below it; send again from the number after `actual`"},
 	{CodeWindowFull, Resend, "WindowFull", "window full", "the session has as many unacknowledged replies as it may; acknowledge, then send again"},
 	{CodeNoLease, Elsewhere, "NoLease", "no lease", "the server's own lease has ended, so it may not speak for sessions"},
@@ -94,6 +98,10 @@ var codes = [...]codeInfo{
 	{CodeVersionMismatch, Final, "VersionMismatch", "version mismatch", "the server does not speak the client's version of the protocol"},
 	{CodeSlowConsumer, Elsewhere, "SlowConsumer", "slow consumer", "the client does not read its replies and events, so the server closes the connection"},
 	{CodeBusy, Elsewhere, "Busy", "busy", "the server has as many connections or as much work as it may; try another server, or later"},
+	{CodeMismatch, Refused, "Mismatch", "mismatch", "the node is there, and its czxid, mzxid or data are not those that are expected"},
+	{CodeNotReached, Refused, "NotReached", "not reached", "the cluster has not come to the zxid that the read asks for; later it may have"},
+	{CodeCompacted, Refused, "Compacted", "compacted", "the server's history does not reach back to the zxid of the list; begin a new one"},
+	{CodeNoSession, Refused, "NoSession", "no session", "the session that the request is about is unknown, not remembered any more, or has another password"},
 }
 
 // info returns the table's row; ok is false for a code of a newer version.
@@ -153,7 +161,7 @@ func (c Code) Retryable() bool {
 	case Resend, Elsewhere:
 		return true
 	default:
-		return c == CodeNoSpace
+		return c == CodeNoSpace || c == CodeNotReached
 	}
 }
 

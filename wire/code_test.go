@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,6 +38,28 @@ func TestSpecificationPrintsTheCodeTable(t *testing.T) {
 	}
 }
 
+// The specification lists every kind of request, and none that there is not.
+func TestSpecificationListsTheKinds(t *testing.T) {
+	source, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[Kind]string{}
+	for _, m := range regexp.MustCompile(`(?m)^//\t ?(\d+) ([A-Z]\w+) +\[`).FindAllStringSubmatch(string(source), -1) {
+		n, _ := strconv.Atoi(m[1])
+		listed[Kind(n)] = m[2]
+	}
+	for _, k := range allKinds {
+		if listed[k] == "" {
+			t.Errorf("%d, %v, is not listed", k, k)
+		}
+		delete(listed, k)
+	}
+	for k, name := range listed {
+		t.Errorf("%d %s is listed and unknown", k, name)
+	}
+}
+
 // A code of the tree or the session table travels as the same number, under the same name.
 func TestCodesAreThoseOfTheTreeAndTheSessions(t *testing.T) {
 	for code, inner := range map[Code]int32{
@@ -51,6 +75,7 @@ func TestCodesAreThoseOfTheTreeAndTheSessions(t *testing.T) {
 		CodeInvalidACL:              int32(znode.CodeInvalidACL),
 		CodeTooLarge:                int32(znode.CodeTooLarge),
 		CodeTooMany:                 int32(znode.CodeTooMany),
+		CodeMismatch:                int32(znode.CodeMismatch),
 		CodeSessionExpired:          int32(session.CodeExpired),
 		CodeSessionMoved:            int32(session.CodeMoved),
 		CodeGap:                     int32(session.CodeGap),
@@ -66,7 +91,7 @@ func TestCodesAreThoseOfTheTreeAndTheSessions(t *testing.T) {
 			t.Errorf("%s is %d here and %d inside", code.Name(), code, inner)
 		}
 	}
-	for _, c := range []znode.Code{znode.CodeNoNode, znode.CodeBadVersion, znode.CodeNodeExists, znode.CodeNotEmpty, znode.CodeTooLarge} {
+	for _, c := range []znode.Code{znode.CodeNoNode, znode.CodeBadVersion, znode.CodeNodeExists, znode.CodeNotEmpty, znode.CodeTooLarge, znode.CodeMismatch} {
 		if got := Code(c).Error(); got != c.Error() {
 			t.Errorf("code %d is %q here and %q in the tree", c, got, c.Error())
 		}

@@ -17,8 +17,9 @@ const (
 	FrameMax = 2 << 20
 
 	// ReplyFrameMax is the largest body of a frame from the server, in bytes. It is above FrameMax because the reply to a
-	// multi repeats all its paths and adds up to 130 bytes to each. A multi-read that would need more is refused with
-	// [CodeTooLarge].
+	// multi repeats all its paths, adds up to 150 bytes to each, and has DataMax bytes that were read in it: 3.2 MiB. One
+	// such reply, or one node with its data, behind an almost full page (PageBytesMax) fits too. A multi-read that would
+	// need more is refused with [CodeTooLarge].
 	ReplyFrameMax = 4 << 20
 
 	// DiscardMax is the largest declared length, in bytes, that a reader swallows so that it can answer that one request
@@ -44,7 +45,8 @@ const (
 	// DataMax is the largest value of a znode, in bytes; the same as the tree's own limit.
 	DataMax = znode.MaxDataBytes
 
-	// OpsMax is the largest number of operations in one multi; the same as the tree's own limit.
+	// OpsMax is the largest number of operations in one multi, or in one transaction, its conditions and both branches
+	// together; the same as the tree's own limit.
 	OpsMax = znode.MaxOps
 
 	// ReadsMax is the largest number of reads in one multi-read, which is answered under one lock.
@@ -54,15 +56,16 @@ const (
 	// service keeps these replies for re-sent writes, in memory and in snapshots.
 	WindowDefault = session.Window
 
-	// WatchesMax is the largest number of watches of one connection.
+	// WatchesMax is the largest number of watches of one connection, one-shot and persistent ones together.
 	WatchesMax = 100_000
 
-	// WatchPathsPerFrameMax is the largest number of paths in one SetWatches request, all three lists together; a client
-	// sends more watches in several requests. It bounds how long a server holds its lock for one request.
+	// WatchPathsPerFrameMax is the largest number of paths in one SetWatches request, all three lists together, and of
+	// watches in one AddWatches; a client sends more in several requests. It bounds how long a server holds its lock for one
+	// request.
 	WatchPathsPerFrameMax = 4096
 
-	// WatchBytesPerFrameMax is how many bytes of paths a client puts in one SetWatches request, so that a chunk is far
-	// from FrameMax with the longest paths too.
+	// WatchBytesPerFrameMax is how many bytes of paths a client puts in one SetWatches or AddWatches request, so that a
+	// chunk is far from FrameMax with the longest paths too.
 	WatchBytesPerFrameMax = 128 << 10
 
 	// PageLimitMax is the largest number of entries in one page of a list, and what a limit of 0 asks for.
@@ -83,6 +86,6 @@ const (
 	FieldsMax = 32
 
 	// SkipDepthMax is how deep arrays nest, at most, in a field that a decoder skips because it is newer than the
-	// decoder. No message nests deeper than five.
+	// decoder. No message nests deeper than eight: the stat of an operation of a transaction in a list of outcomes.
 	SkipDepthMax = 16
 )

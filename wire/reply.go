@@ -25,7 +25,8 @@ func AppendReply(dst []byte, xid Xid, outcome []byte) []byte {
 	return EndFrame(dst, mark)
 }
 
-// AppendEmptyReply appends the frame of a successful reply whose result is empty: Ping, Sync, SetWatches, RemoveWatch.
+// AppendEmptyReply appends the frame of a successful reply whose result is empty: Ping, Sync and the requests about
+// watches.
 func AppendEmptyReply(dst []byte, xid Xid, zxid znode.Zxid) []byte {
 	dst, mark := BeginReply(dst, xid, zxid)
 	return EndFrame(AppendArray(dst, 0), mark)
@@ -83,41 +84,6 @@ func AppendExistsResult(dst []byte, stat *znode.Stat) []byte {
 	return AppendStat(AppendArray(dst, 1), stat)
 }
 
-// BeginChildrenResult appends the beginning of a Children result; entries follow, each by [AppendChild] or each by
-// [AppendChildStat], then [EndChildrenResult].
-func BeginChildrenResult(dst []byte) ([]byte, ListMark) {
-	return BeginList(AppendArray(dst, 3))
-}
-
-// AppendChild appends an entry without stat.
-func AppendChild(dst []byte, name string) []byte { return AppendString(dst, name) }
-
-// AppendChildStat appends an entry with stat.
-func AppendChildStat(dst []byte, name string, stat *znode.Stat) []byte {
-	dst = AppendArray(dst, 2)
-	dst = AppendString(dst, name)
-	return AppendStat(dst, stat)
-}
-
-// EndChildrenResult ends a Children result of n entries. more tells that there are children behind the last entry; stat is
-// the parent's.
-func EndChildrenResult(dst []byte, mark ListMark, n int, more bool, stat *znode.Stat) []byte {
-	dst = EndList(dst, mark, n)
-	dst = AppendBool(dst, more)
-	return AppendStat(dst, stat)
-}
-
-// BeginEphemeralsResult appends the beginning of an Ephemerals result; paths follow by [AppendString], then
-// [EndEphemeralsResult].
-func BeginEphemeralsResult(dst []byte) ([]byte, ListMark) {
-	return BeginList(AppendArray(dst, 2))
-}
-
-// EndEphemeralsResult ends an Ephemerals result of n paths.
-func EndEphemeralsResult(dst []byte, mark ListMark, n int, more bool) []byte {
-	return AppendBool(EndList(dst, mark, n), more)
-}
-
 // BeginMultiReadResult appends the beginning of a MultiRead result of n parts; for each follows [AppendPart] and its
 // result, or [AppendFailedPart].
 func BeginMultiReadResult(dst []byte, n int) []byte { return AppendArray(dst, n) }
@@ -131,15 +97,46 @@ func AppendFailedPart(dst []byte, code Code, e *znode.Error) []byte {
 	return appendFailureResult(dst, e)
 }
 
-// AppendEvent appends the frame of an event.
-func AppendEvent(dst []byte, e Event) []byte {
+// AppendEvent appends the frame of an event. The fields behind the last one that is set are left out: an event for one-shot
+// watches has none behind its path.
+func AppendEvent(dst []byte, e *Event) []byte {
+	fields := 4
+	switch {
+	case e.From != 0:
+		fields = 8
+	case len(e.Data) != 0:
+		fields = 7
+	case e.Stat != nil:
+		fields = 6
+	case e.Watch != 0:
+		fields = 5
+	}
 	dst, mark := BeginFrame(dst)
-	dst = AppendArray(dst, 4)
+	dst = AppendArray(dst, fields)
 	dst = AppendUint(dst, uint64(EventFrame))
 	dst = AppendUint(dst, uint64(e.Zxid))
 	dst = AppendUint(dst, uint64(e.Type))
 	dst = AppendString(dst, e.Path)
+	if fields >= 5 {
+		dst = AppendUint(dst, uint64(e.Watch))
+	}
+	if fields >= 6 {
+		dst = appendOptionalStat(dst, e.Stat)
+	}
+	if fields >= 7 {
+		dst = AppendBytes(dst, e.Data)
+	}
+	if fields >= 8 {
+		dst = AppendUint(dst, uint64(e.From))
+	}
 	return EndFrame(dst, mark)
+}
+
+func appendOptionalStat(dst []byte, s *znode.Stat) []byte {
+	if s == nil {
+		return AppendNil(dst)
+	}
+	return AppendStat(dst, s)
 }
 
 // AppendGoodbye appends the frame with which a server says why it closes the connection.

@@ -25,15 +25,15 @@ type Request struct {
 	Seq  session.Seq // the write's number in its session, from 1; 0 for whatever is not a write
 	Ack  session.Seq // the client has the replies of all writes up to this one
 
-	Ops    []znode.Op // writes: exactly one for Create, Delete and Set, any number for Multi, none for CloseSession
-	HasACL bool       // Create, also inside Multi: an access control list came with it
+	Ops    []znode.Op // exactly one for the kinds that are [Kind.Single], any number for Multi and Txn, none for the others
+	HasACL bool       // Create, also inside Multi and Txn: an access control list came with it
 
-	Level    Level  // reads but Sync
-	Path     string // Get, Exists, Children, Descendants, RemoveWatch; the prefix of Ephemerals
+	Level    Level  // reads but Sync and Outcomes
+	Path     string // Get, Exists, Children, Descendants, List, RemoveWatch; the prefix of Ephemerals
 	Watch    bool   // Get, Exists, Children: set a watch with the read
-	After    string // Children, Ephemerals: the page begins behind this name or path
-	Limit    int    // Children, Ephemerals: at most that many entries; 0 asks for as many as the server gives
-	WithStat bool   // Children: with the stat of each child
+	After    string // Children, Ephemerals, List: the page begins behind this name or path
+	Limit    int    // Children, Ephemerals, List, Sessions: at most that many entries; 0 asks for as many as the server gives
+	WithStat bool   // Children, List: with the stat of each node
 	Reads    []Read // MultiRead
 
 	Since      znode.Zxid // SetWatches: the highest zxid that the client has seen
@@ -41,10 +41,34 @@ type Request struct {
 	ExistPaths []string   // SetWatches: nodes that were absent when they were watched
 	ChildPaths []string   // SetWatches: nodes whose children are watched
 	WatchKind  WatchKind  // RemoveWatch
+
+	If   []znode.Op // Txn: what must hold, each an OpCheck, for Ops to be carried out; otherwise Else is. OpsMax with both
+	Else []znode.Op // Txn
+
+	AtLeast  znode.Zxid // reads at level AtLeast: what they must see
+	AsOf     znode.Zxid // List: the point in time to show, told by the first page; 0: now
+	WithData bool       // Children, List: with the data of each node
+
+	Target    session.ID  // KillSession, Outcomes: the session it is about
+	Password  Password    // Outcomes: of Target
+	FromSeq   session.Seq // Outcomes: the first write to tell about
+	AfterID   session.ID  // Sessions: the page begins behind this one
+	WatchID   WatchID     // RemoveWatch of a persistent watch
+	WatchList []WatchSpec // AddWatches
+}
+
+// WatchSpec is one persistent watch to set.
+type WatchSpec struct {
+	ID      WatchID
+	Mode    WatchMode
+	Options WatchOptions
+	Path    string
+	FromNow bool       // what happens from now on, whatever Since says
+	Since   znode.Zxid // what has happened since then, too
 }
 
 // requestKeepMax is the largest number of elements that the lists of a reused Request keep room for. A multi of a
-// thousand operations must not make its connection hold 80 KB for ever.
+// thousand operations must not make its connection hold 140 KB for ever.
 const requestKeepMax = 64
 
 // Reset makes r the zero request, keeping the room of its lists if that is small. The lists' old elements are cleared, so
@@ -56,6 +80,9 @@ func (r *Request) Reset() {
 		DataPaths:  emptied(r.DataPaths),
 		ExistPaths: emptied(r.ExistPaths),
 		ChildPaths: emptied(r.ChildPaths),
+		If:         emptied(r.If),
+		Else:       emptied(r.Else),
+		WatchList:  emptied(r.WatchList),
 	}
 }
 
@@ -79,7 +106,7 @@ func roomFor[E any](s []E, n int) []E {
 // [CodeUnimplemented] and the connection goes on.
 type UnknownKind struct {
 	Kind Kind // of the request, or of the operation or read inside it
-	Part int  // -1: the request's own kind; else the index of the operation or read that is unknown
+	Part int  // -1: the request's own kind; else the index of the operation, in its branch, or read that is unknown
 }
 
 // Error implements error.

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/znode"
@@ -10,10 +9,6 @@ import (
 
 // headerFieldsMin is how many fields every request has; its body may be missing when all its fields are zero.
 const headerFieldsMin = 4
-
-// opBytesMin is the least size, in bytes, of one operation of a multi: two array heads, a kind, a path of one byte. A list
-// that declares more operations than the bytes left can hold is refused before there is room made for it.
-const opBytesMin = 5
 
 // PeekHeader decodes the header of a request whose frame was not kept, from its first bytes ([FrameTooLarge]); ok is false
 // if they are not a request.
@@ -27,8 +22,8 @@ func PeekHeader(head []byte) (kind Kind, xid Xid, seq, ack session.Seq, ok bool)
 
 // DecodeRequest decodes the body of a request's frame into r, which it resets first. Paths and data are copied: nothing in
 // r aliases body. Errors, in all of which but Malformed the header (Kind, Xid, Seq, Ack) is valid and the connection can go
-// on: [*UnknownKind], [*Refusal] (a limit, an unknown level or kind of watch), [*Malformed]. A Malformed leaves Seq set if
-// the header could be read.
+// on: [*UnknownKind], [*Refusal] (a limit, an unknown level, an unknown kind, mode or option of a watch), [*Malformed]. A
+// Malformed leaves Seq set if the header could be read.
 //
 // Paths, modes and sizes are not judged here: the tree does that, with its own error.
 func DecodeRequest(body []byte, r *Request) error {
@@ -45,7 +40,7 @@ func DecodeRequest(body []byte, r *Request) error {
 	var refusal error
 	if f.Next() {
 		refusal = decodeRequestBody(&d, r)
-	} else if missing := bodyOfZeros(r); missing {
+	} else if needsBody(r.Kind) {
 		d.Fail("a request of this kind has a body")
 	}
 	if refusal != nil { // the rest of the frame has not been looked at, and need not be
@@ -70,10 +65,10 @@ func decodeHeader(d *Decoder, f *Fields, r *Request) {
 	}
 }
 
-// bodyOfZeros reports whether a missing body is an error, because a path of zero bytes is no path.
-func bodyOfZeros(r *Request) bool {
-	switch r.Kind {
-	case CloseSession, Sync, Ping, Multi, MultiRead, SetWatches:
+// needsBody reports whether a missing body is an error, because a path of zero bytes is no path, and 0 is no session.
+func needsBody(k Kind) bool {
+	switch k {
+	case CloseSession, Sync, Ping, Multi, Txn, MultiRead, SetWatches, Sessions, AddWatches:
 		return false
 	default:
 		return true
@@ -83,16 +78,34 @@ func bodyOfZeros(r *Request) bool {
 // decodeRequestBody returns a refusal; what is malformed is the decoder's error.
 func decodeRequestBody(d *Decoder, r *Request) error {
 	switch r.Kind {
-	case Create, Delete, Set:
+	case Create, Delete, Set, DeleteTree, CopyTree, MoveTree:
 		r.Ops = append(r.Ops, znode.Op{Kind: znode.OpKind(r.Kind)})
 		r.HasACL = decodeOp(d, &r.Ops[0])
 		return nil
 	case Multi:
-		return decodeMulti(d, r)
+		var refusal error
+		r.Ops, refusal = decodeOps(d, r, r.Ops, 0)
+		return refusal
+	case Txn:
+		return decodeTxn(d, r)
+	case KillSession:
+		f := d.Fields(1)
+		if f.Next() {
+			r.Target = session.ID(d.Uint())
+		}
+		f.End()
+		return nil
 	case MultiRead:
 		return decodeMultiRead(d, r)
+	case Sessions:
+		return decodeSessions(d, r)
+	case Outcomes:
+		decodeOutcomes(d, r)
+		return nil
 	case SetWatches:
 		return decodeSetWatches(d, r)
+	case AddWatches:
+		return decodeAddWatches(d, r)
 	case RemoveWatch:
 		return decodeRemoveWatch(d, r)
 	case CloseSession, Sync, Ping:
@@ -104,78 +117,6 @@ func decodeRequestBody(d *Decoder, r *Request) error {
 	}
 }
 
-// decodeOp decodes the body of an operation whose kind is set, and reports whether an access control list came with it.
-func decodeOp(d *Decoder, op *znode.Op) (hasACL bool) {
-	f := d.Fields(1)
-	if f.Next() {
-		op.Path = d.String()
-	}
-	if (op.Kind == znode.OpCreate || op.Kind == znode.OpSet) && f.Next() {
-		op.Data = d.BytesCopy()
-	}
-	if op.Kind == znode.OpCreate {
-		if f.Next() {
-			op.Mode = znode.Mode(d.Uint8())
-		}
-		if f.Next() {
-			op.TTLMS = d.Int()
-		}
-		if f.Next() {
-			hasACL = decodeACL(d)
-		}
-	} else if f.Next() && !d.Nil() {
-		op.Guard = znode.IfVersion(d.Int())
-	}
-	f.End()
-	return hasACL
-}
-
-// decodeACL reads the place of an access control list, and reports whether there is one: nil and the empty list are none.
-func decodeACL(d *Decoder) bool {
-	if d.Nil() {
-		return false
-	}
-	n := d.Array(0, math.MaxInt32)
-	for range n {
-		d.Skip()
-	}
-	return n > 0
-}
-
-func decodeMulti(d *Decoder, r *Request) error {
-	n, ok := d.arrayLength()
-	if !ok {
-		return nil
-	}
-	if n > OpsMax {
-		return &Refusal{CodeTooMany, fmt.Sprintf("%d operations in one multi, the limit is %d", n, OpsMax)}
-	}
-	if n*opBytesMin > uint64(d.left()) {
-		d.Fail("an array with more operations than the bytes left can hold")
-		return nil
-	}
-	r.Ops = roomFor(r.Ops, int(n))
-	for i := range int(n) {
-		f := d.Fields(2)
-		op := znode.Op{}
-		if f.Next() {
-			op.Kind = znode.OpKind(d.Uint8())
-		}
-		if d.Err() == nil && (op.Kind < znode.OpCreate || op.Kind > znode.OpCheck) {
-			return &UnknownKind{Kind: Kind(op.Kind), Part: i}
-		}
-		if f.Next() && decodeOp(d, &op) {
-			r.HasACL = true
-		}
-		f.End()
-		if d.Err() != nil {
-			return nil
-		}
-		r.Ops = append(r.Ops, op)
-	}
-	return nil
-}
-
 // decodeRead decodes the reads of one path.
 func decodeRead(d *Decoder, r *Request) error {
 	f := d.Fields(2)
@@ -185,29 +126,75 @@ func decodeRead(d *Decoder, r *Request) error {
 	if f.Next() {
 		r.Path = d.String()
 	}
-	if r.Kind != Descendants && r.Kind != Ephemerals && f.Next() {
+	paged := r.Kind == Children || r.Kind == Ephemerals || r.Kind == List
+	if (r.Kind == Get || r.Kind == Exists || r.Kind == Children) && f.Next() {
 		r.Watch = d.Bool()
 	}
-	if r.Kind == Children || r.Kind == Ephemerals {
-		if f.Next() {
-			r.After = d.String()
-		}
-		if f.Next() {
-			r.Limit = int(min(d.Uint(), PageLimitMax))
-		}
+	if paged && f.Next() {
+		r.After = d.String()
+	}
+	if paged && f.Next() {
+		r.Limit = decodeLimit(d)
+	}
+	if (r.Kind == Children || r.Kind == List) && f.Next() {
+		r.WithStat = d.Bool()
+	}
+	if r.Kind == List && f.Next() {
+		r.WithData = d.Bool()
+	}
+	if f.Next() {
+		r.AtLeast = znode.Zxid(d.Uint())
 	}
 	if r.Kind == Children && f.Next() {
-		r.WithStat = d.Bool()
+		r.WithData = d.Bool()
+	}
+	if r.Kind == List && f.Next() {
+		r.AsOf = znode.Zxid(d.Uint())
 	}
 	f.End()
 	return r.checkLevel()
 }
 
+// decodeLimit reads the limit of a page.
+func decodeLimit(d *Decoder) int { return int(min(d.Uint(), PageLimitMax)) }
+
 func (r *Request) checkLevel() error {
 	if !r.Level.Valid() {
-		return &Refusal{CodeBadArguments, fmt.Sprintf("level %d, there are 0 (linearizable) and 1 (session)", r.Level)}
+		return &Refusal{CodeBadArguments, fmt.Sprintf("level %d, there are 0 (linearizable), 1 (session) and 2 (at least)", r.Level)}
 	}
 	return nil
+}
+
+func decodeSessions(d *Decoder, r *Request) error {
+	f := d.Fields(0)
+	if f.Next() {
+		r.Level = Level(d.Uint8())
+	}
+	if f.Next() {
+		r.AfterID = session.ID(d.Uint())
+	}
+	if f.Next() {
+		r.Limit = decodeLimit(d)
+	}
+	if f.Next() {
+		r.AtLeast = znode.Zxid(d.Uint())
+	}
+	f.End()
+	return r.checkLevel()
+}
+
+func decodeOutcomes(d *Decoder, r *Request) {
+	f := d.Fields(2)
+	if f.Next() {
+		r.Target = session.ID(d.Uint())
+	}
+	if f.Next() {
+		r.Password = decodePassword(d)
+	}
+	if f.Next() {
+		r.FromSeq = session.Seq(d.Uint())
+	}
+	f.End()
 }
 
 func decodeMultiRead(d *Decoder, r *Request) error {
@@ -243,50 +230,9 @@ func decodeMultiRead(d *Decoder, r *Request) error {
 			r.Reads = append(r.Reads, read)
 		}
 	}
+	if outer.Next() {
+		r.AtLeast = znode.Zxid(d.Uint())
+	}
 	outer.End()
 	return r.checkLevel()
-}
-
-func decodeSetWatches(d *Decoder, r *Request) error {
-	f := d.Fields(0)
-	if f.Next() {
-		r.Since = znode.Zxid(d.Uint())
-	}
-	total := uint64(0)
-	for _, list := range [...]*[]string{&r.DataPaths, &r.ExistPaths, &r.ChildPaths} {
-		if !f.Next() {
-			break
-		}
-		n, ok := d.arrayLength()
-		if !ok {
-			return nil
-		}
-		if total += n; total > WatchPathsPerFrameMax {
-			return &Refusal{CodeTooMany, fmt.Sprintf("%d watches in one request, the limit is %d; send several", total, WatchPathsPerFrameMax)}
-		}
-		*list = roomFor(*list, int(n))
-		for range n {
-			*list = append(*list, d.String())
-		}
-		if d.Err() != nil {
-			return nil
-		}
-	}
-	f.End()
-	return nil
-}
-
-func decodeRemoveWatch(d *Decoder, r *Request) error {
-	f := d.Fields(2)
-	if f.Next() {
-		r.WatchKind = WatchKind(d.Uint8())
-	}
-	if f.Next() {
-		r.Path = d.String()
-	}
-	f.End()
-	if d.Err() == nil && !r.WatchKind.Valid() {
-		return &Refusal{CodeBadArguments, fmt.Sprintf("watch kind %d, there are 1 (data) and 2 (child)", r.WatchKind)}
-	}
-	return nil
 }

@@ -2,11 +2,12 @@ package wire
 
 import "github.com/coxswain-io/coxswain/znode"
 
-// Results are arrays; fields that a newer server adds are skipped. Lists are handed to a visit function instead of being collected, so that decoding
-// allocates no more than the strings that it copies. The errors are all [*Malformed].
+// Results are arrays; fields that a newer server adds are skipped. Lists are handed to a visit function instead of being
+// collected, so that decoding allocates no more than the strings and data that it copies. The errors are all [*Malformed].
 
-// DecodeCreated decodes the result of a Create: the final path, with the suffix of a sequential node, and the stat.
-func DecodeCreated(result []byte) (path string, stat znode.Stat, err error) {
+// DecodeCreated decodes the result of a Create: the final path, with the suffix of a sequential node, the stat, and whether
+// it was there already ([znode.CreateIfAbsent]).
+func DecodeCreated(result []byte) (path string, stat znode.Stat, existed bool, err error) {
 	d := NewDecoder(result)
 	f := d.Fields(1)
 	if f.Next() {
@@ -15,8 +16,32 @@ func DecodeCreated(result []byte) (path string, stat znode.Stat, err error) {
 	if f.Next() {
 		stat = d.Stat()
 	}
+	if f.Next() {
+		existed = d.Bool()
+	}
 	f.End()
-	return path, stat, d.End()
+	return path, stat, existed, d.End()
+}
+
+// DecodeDeleted decodes the result of a DeleteTree: how many nodes were deleted.
+func DecodeDeleted(result []byte) (count int64, err error) { return DecodeDescendants(result) }
+
+// DecodeCopied decodes the result of a CopyTree or a MoveTree: the path and the stat of the copy's top, and how many nodes
+// were made.
+func DecodeCopied(result []byte) (path string, stat znode.Stat, count int64, err error) {
+	d := NewDecoder(result)
+	f := d.Fields(1)
+	if f.Next() {
+		path = d.String()
+	}
+	if f.Next() {
+		stat = d.Stat()
+	}
+	if f.Next() {
+		count = d.Int()
+	}
+	f.End()
+	return path, stat, count, d.End()
 }
 
 // DecodeStat decodes the result of a Set or an Exists.
@@ -44,9 +69,32 @@ func DecodeGot(result []byte) (data []byte, stat znode.Stat, err error) {
 	return data, stat, d.End()
 }
 
-// DecodeMulti decodes the result of a Multi, one call of visit for each operation.
+// DecodeMulti decodes the result of a Multi, one call of visit for each operation. Data in a result is a copy.
 func DecodeMulti(result []byte, visit func(znode.Result)) error {
 	d := NewDecoder(result)
+	decodeOpResults(&d, visit)
+	return d.End()
+}
+
+// DecodeTxn decodes the result of a Txn: whether its conditions held, which was the first that did not (0 if they held), and
+// one call of visit for each operation of the branch that was carried out.
+func DecodeTxn(result []byte, visit func(znode.Result)) (held bool, failed int, err error) {
+	d := NewDecoder(result)
+	f := d.Fields(1)
+	if f.Next() {
+		held = d.Bool()
+	}
+	if f.Next() {
+		failed = decodeIndex(&d)
+	}
+	if f.Next() {
+		decodeOpResults(&d, visit)
+	}
+	f.End()
+	return held, failed, d.End()
+}
+
+func decodeOpResults(d *Decoder, visit func(znode.Result)) {
 	for range d.Array(0, OpsMax) {
 		f := d.Fields(1)
 		var r znode.Result
@@ -59,53 +107,30 @@ func DecodeMulti(result []byte, visit func(znode.Result)) error {
 		if f.Next() {
 			r.Stat = d.Stat()
 		}
+		if f.Next() {
+			r.Existed = d.Bool()
+		}
+		if f.Next() {
+			r.Count = d.Int()
+		}
+		if f.Next() {
+			r.Data = d.BytesCopy()
+		}
 		f.End()
 		if d.Err() != nil {
-			break
+			return
 		}
 		visit(r)
 	}
-	return d.End()
 }
 
-// DecodeChildren decodes the result of a Children, one call of visit for each child, with the zero stat if stats were not
-// asked for. more tells that there are children behind the last one; stat is the parent's.
-func DecodeChildren(result []byte, visit func(name string, stat znode.Stat)) (more bool, stat znode.Stat, err error) {
-	d := NewDecoder(result)
-	f := d.Fields(1)
-	if f.Next() {
-		for range d.Array(0, listLengthMax) {
-			name, child := decodeChild(&d)
-			if d.Err() != nil {
-				break
-			}
-			visit(name, child)
-		}
+// decodeIndex reads the index of an operation.
+func decodeIndex(d *Decoder) int {
+	i := d.Int()
+	if i < 0 || i > OpsMax {
+		d.Fail("the index of an operation is expected")
 	}
-	if f.Next() {
-		more = d.Bool()
-	}
-	if f.Next() {
-		stat = d.Stat()
-	}
-	f.End()
-	return more, stat, d.End()
-}
-
-// decodeChild reads a name, or a name and a stat.
-func decodeChild(d *Decoder) (name string, stat znode.Stat) {
-	if !d.arrayNext() {
-		return d.String(), stat
-	}
-	f := d.Fields(1)
-	if f.Next() {
-		name = d.String()
-	}
-	if f.Next() {
-		stat = d.Stat()
-	}
-	f.End()
-	return name, stat
+	return int(i)
 }
 
 // DecodeDescendants decodes the result of a Descendants.
@@ -117,26 +142,6 @@ func DecodeDescendants(result []byte) (n int64, err error) {
 	}
 	f.End()
 	return n, d.End()
-}
-
-// DecodeEphemerals decodes the result of an Ephemerals, one call of visit for each path.
-func DecodeEphemerals(result []byte, visit func(path string)) (more bool, err error) {
-	d := NewDecoder(result)
-	f := d.Fields(1)
-	if f.Next() {
-		for range d.Array(0, listLengthMax) {
-			path := d.String()
-			if d.Err() != nil {
-				break
-			}
-			visit(path)
-		}
-	}
-	if f.Next() {
-		more = d.Bool()
-	}
-	f.End()
-	return more, d.End()
 }
 
 // DecodeMultiRead decodes the result of a MultiRead, one call of visit for each part, in order. part is the result of a
@@ -183,11 +188,7 @@ func DecodeFailure(result []byte) (Failure, error) {
 		e.Path = d.String()
 	}
 	if f.Next() {
-		i := d.Int()
-		if i < 0 || i > OpsMax {
-			d.Fail("the index of an operation is expected")
-		}
-		e.Index = int(i)
+		e.Index = decodeIndex(&d)
 	}
 	if f.Next() {
 		e.Actual = d.Int()
@@ -202,8 +203,8 @@ func DecodeFailure(result []byte) (Failure, error) {
 	return e, nil
 }
 
-// DecodeEmpty checks the result of a request that returns nothing: Delete, CloseSession, Sync, Ping, SetWatches,
-// RemoveWatch.
+// DecodeEmpty checks the result of a request that returns nothing: Delete, CloseSession, KillSession, Sync, Ping,
+// SetWatches, AddWatches, RemoveWatch.
 func DecodeEmpty(result []byte) error {
 	d := NewDecoder(result)
 	f := d.Fields(0)

@@ -14,6 +14,9 @@ const (
 	EventDeleted         EventType = 2 // the node was deleted
 	EventDataChanged     EventType = 3 // the node's data was set
 	EventChildrenChanged EventType = 4 // a child of the node was created or deleted
+
+	// EventGap: what happened behind From and up to Zxid is not told, and may be read; only persistent watches get it.
+	EventGap EventType = 16
 )
 
 // String returns the type's name as ZooKeeper writes it without its prefix: "DataChanged".
@@ -27,15 +30,22 @@ func (t EventType) String() string {
 		return "DataChanged"
 	case EventChildrenChanged:
 		return "ChildrenChanged"
+	case EventGap:
+		return "Gap"
 	}
 	return "event(" + strconv.Itoa(int(t)) + ")"
 }
 
-// Event tells that a watch has fired. It carries no data (W-6).
+// Event tells that a watch has fired. That of a one-shot watch has the first three fields (W-6).
 type Event struct {
 	Zxid znode.Zxid // of the change
 	Type EventType
-	Path string // of the watched node
+	Path string // of the watched node; for a recursive watch that of the node that has changed
+
+	Watch WatchID     // of the persistent watch; 0: the event is for one-shot watches
+	Stat  *znode.Stat // WithStat: right after the change; nil with Deleted, ChildrenChanged and Gap
+	Data  []byte      // WithData: right after the change; a copy. nil also when they are empty
+	From  znode.Zxid  // Gap: what happened up to here was told
 }
 
 // ServerFrame is any frame that a server sends after its welcome.
@@ -87,6 +97,11 @@ func decodeReply(d *Decoder, f *Fields, s *ServerFrame) {
 	if f.Next() {
 		s.Xid = Xid(d.Uint())
 	}
+	decodeOutcome(d, f, s)
+}
+
+// decodeOutcome reads the three fields of an outcome.
+func decodeOutcome(d *Decoder, f *Fields, s *ServerFrame) {
 	if f.Next() {
 		s.Code = decodeCode(d)
 	}
@@ -112,6 +127,19 @@ func decodeEvent(d *Decoder, f *Fields, s *ServerFrame) {
 	}
 	if f.Next() {
 		s.Event.Path = d.String()
+	}
+	if f.Next() {
+		s.Event.Watch = WatchID(d.Uint())
+	}
+	if f.Next() && !d.Nil() {
+		stat := d.Stat()
+		s.Event.Stat = &stat
+	}
+	if f.Next() {
+		s.Event.Data = d.BytesCopy()
+	}
+	if f.Next() {
+		s.Event.From = znode.Zxid(d.Uint())
 	}
 	s.Event.Zxid = s.Zxid
 }

@@ -9,20 +9,28 @@ import "strconv"
 // (M-3), and both slices come back as they were given.
 //
 // A single write is a transaction of one; no operations at all are fine and
-// change nothing. The tree keeps the Data and Path of ops: the caller must not
+// change nothing. The tree keeps the Data, Path and To of ops: the caller must not
 // modify them afterwards, and should not hand over parts of larger buffers. The
 // slice itself is not kept.
 //
 // Errors, the first that applies, of the first operation that fails:
 //
-//	create: CodeBadArguments mode, TTL, ephemeral without owner · CodeBadArguments, CodeTooLarge path ·
-//	        CodeTooLarge data · CodeNoNode parent · CodeNodeExists · CodeNoChildrenForEphemerals · CodeTooMany
-//	delete: CodeBadArguments, CodeTooLarge path · CodeNoNode · CodeBadVersion · CodeNotEmpty
-//	set:    CodeBadArguments, CodeTooLarge path · CodeTooLarge data · CodeNoNode · CodeBadVersion
-//	check:  CodeBadArguments, CodeTooLarge path · CodeNoNode · CodeBadVersion
+//	create: CodeBadArguments ephemeral without owner, mode, TTL · CodeUnimplemented, CodeBadArguments flags ·
+//	        CodeBadArguments, CodeTooLarge path · CodeTooLarge data · CodeNoNode parent · CodeNodeExists ·
+//	        CodeNoChildrenForEphemerals · CodeTooMany, CodeTooLarge made parents · CodeTooMany ephemerals
+//	delete: path · guard · CodeNoNode · CodeBadVersion · CodeMismatch · CodeNotEmpty
+//	set:    path · CodeTooLarge data · guard · CodeNoNode · CodeBadVersion · CodeMismatch
+//	check:  path · guard · CodeNodeExists if it is to be absent · CodeNoNode · CodeBadVersion · CodeMismatch
+//	delete tree: as delete, and CodeTooMany instead of CodeNotEmpty
+//	copy tree, move tree: both paths · guard · CodeNoNode, CodeBadVersion, CodeMismatch original ·
+//	        CodeNoNode parent of the copy · CodeNodeExists · CodeNoChildrenForEphemerals · CodeTooMany ·
+//	        CodeBadArguments ephemeral in a copy · CodeTooLarge
+//	read:   path · CodeTooLarge
 //	other:  CodeUnimplemented
 //
-// More than MaxOps operations give CodeTooMany at the first one too many.
+// where path and guard stand for the CodeBadArguments and CodeTooLarge of
+// [Op.Validate]. More than MaxOps operations give CodeTooMany at the first one too
+// many.
 func (t *Tree) Apply(txn Txn, ops []Op, results []Result, changes []Change) ([]Result, []Change, *Error) {
 	if len(ops) > MaxOps {
 		return results, changes, &Error{Code: CodeTooMany, Path: clip(ops[MaxOps].Path), Index: MaxOps,
@@ -31,93 +39,83 @@ func (t *Tree) Apply(txn Txn, ops []Op, results []Result, changes []Change) ([]R
 	}
 	done, what := results, changes
 	for i := range ops {
-		result, change, err := t.apply(txn, &ops[i])
+		result, more, err := t.apply(txn, &ops[i], what)
 		if err != nil {
 			t.rollBack()
 			err.Index = i
 			return results, changes, err
 		}
-		done = append(done, result)
-		if change != 0 {
-			what = append(what, Change{Type: change, Path: result.Path})
-		}
+		done, what = append(done, result), more
 	}
 	t.keep()
 	return done, what, nil
 }
 
-// apply runs one operation: validates all of it, then changes the tree. The
-// ChangeType is 0 if it only checked.
-func (t *Tree) apply(txn Txn, op *Op) (Result, ChangeType, *Error) {
+// Holds evaluates an OpCheck without changing anything: nil if it holds, otherwise
+// the error that Apply would return. CodeNoNode, CodeNodeExists, CodeBadVersion
+// and CodeMismatch say that it does not hold; the errors of [Op.Validate], and
+// CodeBadArguments for an operation of another kind, that it can never be asked.
+func (t *Tree) Holds(op *Op) *Error {
+	if op.Kind != OpCheck {
+		return &Error{Code: CodeBadArguments, Path: clip(op.Path), Detail: "a condition is a check, not a " + op.Kind.String()}
+	}
+	if err := op.Validate(); err != nil {
+		return err
+	}
+	return op.Guard.holds(op.Path, t.Get(op.Path))
+}
+
+// apply runs one operation and appends what it changed to changes. After an error
+// the tree may be changed in part, to be rolled back.
+func (t *Tree) apply(txn Txn, op *Op, changes []Change) (Result, []Change, *Error) {
 	if op.Kind == OpCreate && op.Mode.Kind() == Ephemeral && txn.Owner == 0 {
-		return Result{}, 0, &Error{Code: CodeBadArguments, Path: clip(op.Path),
+		return Result{}, nil, &Error{Code: CodeBadArguments, Path: clip(op.Path),
 			Detail: "an ephemeral node needs a session that owns it"}
 	}
 	if err := op.Validate(); err != nil {
-		return Result{}, 0, err
+		return Result{}, nil, err
 	}
 	if op.Kind == OpCreate {
-		return t.create(txn, op)
+		return t.create(txn, op, changes)
 	}
 	n := t.Get(op.Path)
-	if n == nil {
-		return Result{}, 0, &Error{Code: CodeNoNode, Path: op.Path}
+	if op.Kind == OpRead {
+		result, err := t.read(op, n)
+		return result, changes, err
 	}
-	if want, ok := op.Guard.Version(); ok && want != n.version {
-		return Result{}, 0, badVersion(n, want)
+	if err := op.Guard.holds(op.Path, n); err != nil {
+		return Result{}, nil, err
 	}
-	result := Result{Path: n.at.path, Kind: op.Kind}
+	result := Result{Path: op.Path, Kind: op.Kind}
 	switch op.Kind {
 	case OpDelete:
 		if n.children > 0 {
-			return Result{}, 0, &Error{Code: CodeNotEmpty, Path: op.Path,
+			return Result{}, nil, &Error{Code: CodeNotEmpty, Path: op.Path,
 				Detail: "its children come first, it has " + strconv.FormatInt(n.children, 10)}
 		}
-		t.unlink(txn.Zxid, n)
-		return result, Deleted, nil
+		return result, append(changes, t.unlink(txn.Zxid, n)), nil
 	case OpSet:
 		next := n.withData(txn, op.Data)
 		t.do(step{old: n, new: next})
 		result.Stat = next.Stat()
-		return result, DataChanged, nil
+		return result, append(changes, Change{Type: DataChanged, Path: n.at.path, Old: n, New: next}), nil
+	case OpDeleteTree:
+		return t.deleteTree(txn, op, n, changes)
+	case OpCopyTree, OpMoveTree:
+		return t.copyTree(txn, op, n, changes)
 	}
-	return result, 0, nil // OpCheck
+	return result, changes, nil // OpCheck
 }
 
-// create runs an OpCreate that Validate has passed.
-func (t *Tree) create(txn Txn, op *Op) (Result, ChangeType, *Error) {
-	fail := func(code Code, path, detail string) (Result, ChangeType, *Error) {
-		return Result{}, 0, &Error{Code: code, Path: path, Detail: detail}
+// read runs an OpRead of n, which is nil if there is no node.
+func (t *Tree) read(op *Op, n *Node) (Result, *Error) {
+	if n == nil {
+		return Result{Path: op.Path, Kind: OpRead}, nil
 	}
-	if op.Path == "/" && !op.Mode.Sequential() {
-		return fail(CodeNodeExists, op.Path, "the root always exists")
+	t.spent.read += int64(len(n.data))
+	if t.spent.read > MaxDataBytes {
+		return Result{}, &Error{Code: CodeTooLarge, Path: op.Path, Detail: "the data read in one transaction exceed " +
+			strconv.Itoa(MaxDataBytes) + " bytes; read them in several"}
 	}
-	above := parentOf(op.Path)
-	parent := t.Get(above)
-	if parent == nil {
-		return fail(CodeNoNode, above, "the parent is absent; parents are not made automatically, create it first")
-	}
-	path, taken := op.Path, ""
-	if op.Mode.Sequential() {
-		path, taken = withSuffix(op.Path, parent.created), "somebody chose the name with the next suffix; use another prefix"
-	}
-	if t.Get(path) != nil {
-		return fail(CodeNodeExists, path, taken)
-	}
-	if parent.Kind() == Ephemeral {
-		return fail(CodeNoChildrenForEphemerals, above, "create it below a node that is not ephemeral")
-	}
-	if op.Mode.Kind() == Ephemeral && t.EphemeralCount(txn.Owner) >= MaxEphemeralsPerOwner {
-		return fail(CodeTooMany, path, "the session has "+strconv.Itoa(MaxEphemeralsPerOwner)+
-			" ephemeral nodes, the limit; spread them over several sessions")
-	}
-	n := newNode(txn, path, op)
-	t.link(txn.Zxid, parent, n)
-	return Result{Path: path, Kind: OpCreate, Stat: n.Stat()}, Created, nil
-}
-
-func badVersion(n *Node, want int64) *Error {
-	return &Error{Code: CodeBadVersion, Path: n.at.path, Actual: n.version,
-		Detail: "its version is " + strconv.FormatInt(n.version, 10) + ", expected " +
-			strconv.FormatInt(want, 10) + "; read it again"}
+	return Result{Path: n.at.path, Kind: OpRead, Stat: n.Stat(), Existed: true, Data: n.data}, nil
 }

@@ -142,6 +142,61 @@ func BenchmarkCreate(b *testing.B) {
 	}
 }
 
+// BenchmarkTree measures the tree operations with as many nodes as they may take.
+// The longest of all runs is what readers have to wait at worst.
+func BenchmarkTree(b *testing.B) {
+	shapes := map[string]func(i int) string{
+		"wide": func(i int) string { return fmt.Sprintf("/t/d%02d/n%06d", i/1000, i) },
+		"flat": func(i int) string { return fmt.Sprintf("/t/n%06d", i) },
+		"deep": func(i int) string { return fmt.Sprintf("/t/c%03d%s", i/200, strings.Repeat("/d", i%200)) },
+	}
+	for _, shape := range []string{"wide", "flat", "deep"} {
+		tree, zxid := NewTree(), new(Zxid)
+		for i := 0; ; i++ {
+			benchApply(b, tree, zxid, Op{Kind: OpCreate, Path: shapes[shape](i), Flags: CreateParents, Data: benchData()})
+			if n, _ := tree.Descendants("/t"); n >= MaxTreeNodes/2-2 {
+				break
+			}
+		}
+		benchApply(b, tree, zxid, Op{Kind: OpCreate, Path: "/all"})
+		benchApply(b, tree, zxid, Op{Kind: OpCopyTree, Path: "/t", To: "/all/t"})
+		benchApply(b, tree, zxid, Op{Kind: OpCopyTree, Path: "/t", To: "/all/u"})
+		ops := []Op{
+			{Kind: OpMoveTree, Path: "/t", To: "/moved"},
+			{Kind: OpMoveTree, Path: "/moved", To: "/t"},
+			{Kind: OpCopyTree, Path: "/all", To: "/copy"},
+			{Kind: OpDeleteTree, Path: "/copy"},
+		}
+		b.Run(shape, func(b *testing.B) {
+			sums, longest := make([]time.Duration, len(ops)), make([]time.Duration, len(ops))
+			b.ReportAllocs()
+			for b.Loop() {
+				for i, op := range ops {
+					start := time.Now()
+					benchApply(b, tree, zxid, op)
+					took := time.Since(start)
+					sums[i], longest[i] = sums[i]+took, max(longest[i], took)
+				}
+			}
+			for i, op := range ops[1:] {
+				name := strings.TrimSuffix(op.Kind.String(), " tree")
+				b.ReportMetric(float64(sums[i+1].Microseconds())/1000/float64(b.N), "ms-"+name)
+				b.ReportMetric(float64(longest[i+1].Microseconds())/1000, "ms-"+name+"-longest")
+			}
+		})
+	}
+}
+
+// BenchmarkWalk measures a page of a hundred nodes in the middle of a million.
+func BenchmarkWalk(b *testing.B) {
+	tree, _, leaves, _ := benchTree(b, 1_000_000)
+	next := requests(leaves)
+	for b.Loop() {
+		n := 0
+		tree.Walk("/", next(), func(*Node) bool { n++; return n < 100 })
+	}
+}
+
 // BenchmarkListLarge lists one directory of 100,000 children.
 func BenchmarkListLarge(b *testing.B) {
 	tree, zxid := NewTree(), new(Zxid)

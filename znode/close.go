@@ -16,9 +16,8 @@ func (t *Tree) CloseOwner(txn Txn, owner uint64, changes []Change) []Change {
 		return true
 	})
 	for _, n := range doomed {
-		t.unlink(txn.Zxid, n)
+		changes = append(changes, t.unlink(txn.Zxid, n))
 		t.keep()
-		changes = append(changes, Change{Type: Deleted, Path: n.at.path})
 	}
 	return changes
 }

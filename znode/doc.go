@@ -1,7 +1,7 @@
 // Package znode is the tree of nodes: paths, data, versions and lifetimes, and
 // the transactions that change them.
 //
-//	   Apply, CloseOwner, Reap                 Get, Children, Descendants,
+//	   Apply, CloseOwner, Reap                 Get, Children, Walk, Descendants, Holds,
 //	   (one writer)                            Ephemerals, Expired (many readers)
 //	        │                                            │
 //	        ▼                                            ▼
@@ -31,6 +31,29 @@
 //     it, and undoing a step is putting it in reverse.
 //   - Results depend on the tree and the arguments alone: no clock, no random
 //     number, and no order of a Go map.
+//   - A list of [Change]s is exact: putting each Old and OldParent in the place of
+//     New and NewParent, the last change first, leads back to the very nodes that
+//     there were before. So a reader with the recent changes can tell what the tree
+//     was a little while ago.
+//
+// # Operations on whole trees
+//
+// To create with parents, and to delete, copy or move a tree, is one operation of
+// one transaction, applied as the creates and deletes that it stands for, node by
+// node: created top first, deleted bottom first, a [Change] for each, under the
+// rules that hold for each. Nodes of one transaction may be many more than its
+// operations, so MaxTreeNodes and MaxTreeBytes limit them.
+//
+// A copied node is a new node, and so is a moved one: czxid, mzxid and pzxid are
+// those of the copy, its version is 0. Who holds a czxid as a fencing token, or
+// has seen a node and asks later what has happened since, compares zxids: an old
+// node that turned up at a new path with its old zxids would pass for one that had
+// been there all the time. Data, kind and lifetime stay, the time to live starts
+// anew, and so does the wait of a container for its first child. The number of
+// children ever created stays too, so that sequential names which were given in the
+// original are not given again in the copy; a container that is empty after having
+// had children is reaped soon, as the original is. An ephemeral node lives with its
+// session: it can be moved, but there are no two of it.
 //
 // # Concurrency
 //
@@ -57,6 +80,10 @@
 //
 // Small sets of children are sorted slices, large ones B-trees: nearly all
 // directories are small, and a slice of pointers is the least that they can cost.
+//
+// A tree is copied node by node with a new version of the parent for each, though
+// the children could be attached at once. For: a change list that can be undone,
+// and no second way to change the tree. Against: a version of the parent per node.
 //
 // The digest is a sum of hashes, maintained by each write. For: comparing
 // replicas is comparing a number. Against: each write hashes what it writes.

@@ -15,16 +15,17 @@ type Code int32
 const (
 	CodeOK                      Code = 0
 	CodeRuntimeInconsistency    Code = -2   // an op after the failing one; a damaged snapshot
-	CodeUnimplemented           Code = -6   // an op of a kind that this version does not know
-	CodeBadArguments            Code = -8   // path, mode or TTL that can never be accepted
+	CodeUnimplemented           Code = -6   // an op of a kind, or with a flag, that this version does not know
+	CodeBadArguments            Code = -8   // path, mode, TTL, flags or guard that can never be accepted; a copy of an ephemeral node
 	CodeNoNode                  Code = -101 // the node, or the parent of a create, is absent
-	CodeBadVersion              Code = -103 // the guard of the op does not match
+	CodeBadVersion              Code = -103 // the guard of the op expects another version
 	CodeNoChildrenForEphemerals Code = -108 // the parent of a create is ephemeral
-	CodeNodeExists              Code = -110 // the node to create is there already
+	CodeNodeExists              Code = -110 // the node to create, or checked to be absent, is there already
 	CodeNotEmpty                Code = -111 // the node to delete has children
 	CodeInvalidACL              Code = -114 // kept for access control; the tree does not return it
-	CodeTooLarge                Code = -200 // data or path beyond its limit
-	CodeTooMany                 Code = -201 // too many operations, or ephemerals of one owner
+	CodeTooLarge                Code = -200 // data or path beyond its limit, or all that a transaction copies or reads
+	CodeTooMany                 Code = -201 // too many operations, nodes of a tree at once, or ephemerals of one owner
+	CodeMismatch                Code = -214 // the guard of the op expects another czxid, mzxid or other data
 )
 
 // Error returns the meaning of the code in a few words.
@@ -54,6 +55,8 @@ func (c Code) Error() string {
 		return "too large"
 	case CodeTooMany:
 		return "too many"
+	case CodeMismatch:
+		return "mismatch"
 	}
 	return "code " + strconv.Itoa(int(c))
 }

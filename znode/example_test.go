@@ -37,5 +37,5 @@ func Example() {
 	// true bad version: /queue (its version is 0, expected 3; read it again)
 	// n-0000000000 first ephemeral
 	// n-0000000001 second ephemeral
-	// [{deleted /queue/n-0000000000} {deleted /queue/n-0000000001}]
+	// [deleted /queue/n-0000000000 deleted /queue/n-0000000001]
 }

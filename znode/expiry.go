@@ -115,7 +115,7 @@ func (t *Tree) Reap(txn Txn, e Expiry, changes []Change) ([]Change, bool) {
 	if last, mortal := lastMS(n); !mortal || last >= txn.ClockMS {
 		return changes, false
 	}
-	t.unlink(txn.Zxid, n)
+	change := t.unlink(txn.Zxid, n)
 	t.keep()
-	return append(changes, Change{Type: Deleted, Path: n.at.path}), true
+	return append(changes, change), true
 }

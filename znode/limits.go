@@ -21,6 +21,19 @@ const (
 	// them are applied under one lock, which readers wait for.
 	MaxOps = 1000
 
+	// MaxTreeNodes is the largest number of nodes that the tree operations of one
+	// transaction create or delete, the parents that its creates make included; a
+	// move does both with each node. Readers wait for all of it: copying or
+	// deleting that many takes 40 to 50 ms of processor time, 140 ms at most where
+	// the tree is 200 levels deep.
+	MaxTreeNodes = 50_000
+
+	// MaxTreeBytes is the largest sum of the paths and data that one transaction
+	// copies, made parents included. In memory the data are shared, but each copy
+	// is hashed at once and written to every snapshot from then on, so what takes
+	// 64 MiB of disk must not come from a request of a hundred bytes over and over.
+	MaxTreeBytes = 64 << 20
+
 	// MaxEphemeralsPerOwner is the largest number of ephemeral nodes of one
 	// session. They are all deleted at once when it dies, in one log entry's
 	// time: at about a microsecond each this bounds the stall to 0.1–0.2 s.

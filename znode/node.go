@@ -125,6 +125,31 @@ func newNode(txn Txn, path string, op *Op) *Node {
 	return n
 }
 
+// copied returns the first version of a copy of n at path: a node that was created
+// by txn, with n's data, kind and lifetime. It has no children yet; once it has
+// copies of n's, its counters are those of n, so that a name that was given below
+// n is not given again below the copy.
+func (n *Node) copied(txn Txn, path string) *Node {
+	c := &Node{
+		at:      &place{path: path},
+		data:    n.data,
+		czxid:   txn.Zxid,
+		mzxid:   txn.Zxid,
+		pzxid:   txn.Zxid,
+		ctimeMS: txn.TimeMS,
+		mtimeMS: txn.TimeMS,
+		created: n.created - n.children,
+	}
+	if x := n.rare(); x.kind != Persistent {
+		c.extra = &extra{kind: x.kind, owner: x.owner, ttlMS: x.ttlMS}
+		if x.kind.Expires() {
+			c.extra.touchMS = txn.ClockMS
+		}
+	}
+	c.hash = c.contentHash() + c.metaHash()
+	return c
+}
+
 // withData returns the version of n after a set.
 func (n *Node) withData(txn Txn, data []byte) *Node {
 	next := *n

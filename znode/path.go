@@ -54,13 +54,26 @@ func validate(path string, open bool) *Error {
 	if open {
 		room -= maxSuffixDigits
 	}
-	if len(path) > room {
-		return &Error{Code: CodeTooLarge, Path: clip(path), Detail: "the path has " + strconv.Itoa(len(path)) +
-			" bytes, the limit is " + strconv.Itoa(room) + "; shorten its names"}
+	if err := tooLong(path, room); err != nil {
+		return err
 	}
 	if broken := fault(path, open); broken != "" {
 		return &Error{Code: CodeBadArguments, Path: clip(path), Detail: broken}
 	}
+	return tooDeep(path)
+}
+
+// tooLong refuses a path of more than room bytes.
+func tooLong(path string, room int) *Error {
+	if len(path) > room {
+		return &Error{Code: CodeTooLarge, Path: clip(path), Detail: "the path has " + strconv.Itoa(len(path)) +
+			" bytes, the limit is " + strconv.Itoa(room) + "; shorten its names"}
+	}
+	return nil
+}
+
+// tooDeep refuses a path of more than MaxDepth components.
+func tooDeep(path string) *Error {
 	if depth := strings.Count(path, "/"); depth > MaxDepth {
 		return &Error{Code: CodeTooLarge, Path: clip(path), Detail: "the path has " + strconv.Itoa(depth) +
 			" components, the limit is " + strconv.Itoa(MaxDepth) + "; make the tree flatter"}
@@ -166,6 +179,11 @@ func below(path string) string {
 		return "/"
 	}
 	return path + "/"
+}
+
+// within reports whether path is below root, which is another path.
+func within(path, root string) bool {
+	return len(path) > len(root) && strings.HasPrefix(path, root) && (root == "/" || path[len(root)] == '/')
 }
 
 // withSuffix returns prefix with n appended in at least ten digits (rules M-1, M-4).

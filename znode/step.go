@@ -103,6 +103,7 @@ func (t *Tree) do(s step) {
 func (t *Tree) keep() {
 	clear(t.undo) // let go of the versions that were replaced
 	t.undo = t.undo[:0]
+	t.spent = budget{}
 }
 
 // rollBack ends the transaction in progress: what it did is undone, newest first.
@@ -114,15 +115,19 @@ func (t *Tree) rollBack() {
 	t.keep()
 }
 
-// link creates n below parent.
-func (t *Tree) link(zxid Zxid, parent, n *Node) {
+// link creates n below parent, whose current version that is.
+func (t *Tree) link(zxid Zxid, parent, n *Node) Change {
+	after := parent.withChild(zxid)
 	t.do(step{in: parent.at, new: n})
-	t.do(step{old: parent, new: parent.withChild(zxid)})
+	t.do(step{old: parent, new: after})
+	return Change{Type: Created, Path: n.at.path, New: n, OldParent: parent, NewParent: after}
 }
 
-// unlink deletes n, which has no children and is not the root.
-func (t *Tree) unlink(zxid Zxid, n *Node) {
+// unlink deletes n, which is current, has no children and is not the root.
+func (t *Tree) unlink(zxid Zxid, n *Node) Change {
 	parent := t.Get(parentOf(n.at.path))
+	after := parent.withoutChild(zxid)
 	t.do(step{in: parent.at, old: n})
-	t.do(step{old: parent, new: parent.withoutChild(zxid)})
+	t.do(step{old: parent, new: after})
+	return Change{Type: Deleted, Path: n.at.path, Old: n, OldParent: parent, NewParent: after}
 }

@@ -14,6 +14,7 @@ type Tree struct {
 	deadlines deadlines          // those of them that only the clock keeps alive
 	snapshots []*Snapshot        // open ones
 	undo      []step             // what the transaction in progress has done
+	spent     budget             // what it has used up of its limits
 }
 
 // NewTree returns a tree that holds the root alone, with all its numbers zero.

@@ -260,6 +260,7 @@ func TestNumbersAreFixed(t *testing.T) {
 		{ModeEphemeralSequential, 3, "ephemeral-sequential"}, {ModeContainer, 4, "container"}, {ModePersistentTTL, 5, "persistent-ttl"},
 		{ModePersistentSequentialTTL, 6, "persistent-sequential-ttl"}, {Mode(7), 7, "mode(7)"},
 		{OpCreate, 1, "create"}, {OpDelete, 2, "delete"}, {OpSet, 3, "set"}, {OpCheck, 4, "check"}, {OpKind(5), 5, "op(5)"},
+		{OpDeleteTree, 7, "delete tree"}, {OpCopyTree, 8, "copy tree"}, {OpMoveTree, 9, "move tree"}, {OpRead, 12, "read"},
 		{Created, 1, "created"}, {Deleted, 2, "deleted"}, {DataChanged, 3, "changed"}, {ChangeType(4), 4, "change(4)"},
 	} {
 		if fmt.Sprintf("%d", v.got) != fmt.Sprint(v.n) || v.got.String() != v.text {
@@ -268,7 +269,7 @@ func TestNumbersAreFixed(t *testing.T) {
 	}
 	for code, text := range map[Code]string{0: "ok", -2: "inconsistency", -6: "unimplemented", -8: "bad arguments", -101: "no node",
 		-103: "bad version", -108: "ephemeral nodes cannot have children", -110: "node exists", -111: "not empty", -114: "invalid acl",
-		-200: "too large", -201: "too many", -999: "code -999"} {
+		-200: "too large", -201: "too many", -214: "mismatch", -999: "code -999"} {
 		if code.Error() != text {
 			t.Errorf("%d is %q, want %q", code, code.Error(), text)
 		}

@@ -18,7 +18,12 @@ const (
 	OpCreate OpKind = 1 // a node, below a parent that exists
 	OpDelete OpKind = 2 // a node without children
 	OpSet    OpKind = 3 // the data of a node
-	OpCheck  OpKind = 4 // that a node exists, and matches the guard if there is one
+	OpCheck  OpKind = 4 // that a node exists, and matches the guard if there is one; or, if the guard says so, that it is absent
+
+	OpDeleteTree OpKind = 7  // a node and all below it
+	OpCopyTree   OpKind = 8  // a node and all below it, to a path at which there is nothing
+	OpMoveTree   OpKind = 9  // the same, and the original is deleted
+	OpRead       OpKind = 12 // the data and the stat of a node as of this operation; never fails for want of the node
 )
 
 // String returns the name of the operation in lower case.
@@ -32,39 +37,54 @@ func (k OpKind) String() string {
 		return "set"
 	case OpCheck:
 		return "check"
+	case OpDeleteTree:
+		return "delete tree"
+	case OpCopyTree:
+		return "copy tree"
+	case OpMoveTree:
+		return "move tree"
+	case OpRead:
+		return "read"
 	}
 	return "op(" + strconv.Itoa(int(k)) + ")"
 }
 
-// Guard is the data version that an operation expects. The zero value expects
-// nothing; there is no magic version (a guard of -1 never matches).
-type Guard struct {
-	version int64
-	set     bool
-}
+// CreateFlags are what a create does beyond making one node.
+type CreateFlags uint8
 
-// IfVersion returns a guard for exactly version v.
-func IfVersion(v int64) Guard { return Guard{version: v, set: true} }
-
-// Version returns the expected version, and whether there is one.
-func (g Guard) Version() (int64, bool) { return g.version, g.set }
+const (
+	// CreateParents makes the parents that are absent, as persistent nodes without
+	// data.
+	CreateParents CreateFlags = 1 << iota
+	// CreateContainers makes the parents that are absent, as containers.
+	CreateContainers
+	// CreateIfAbsent makes a create of a node that is there already succeed without
+	// effect; the result says so. Not with a sequential mode.
+	CreateIfAbsent
+)
 
 // Op is one operation of a transaction. Fields that its kind does not use are
 // ignored.
 type Op struct {
 	Kind  OpKind
-	Path  string // of the node; for a sequential create, what the digits are appended to
-	Data  []byte // OpCreate, OpSet; empty and nil are the same
-	Mode  Mode   // OpCreate
-	TTLMS int64  // OpCreate: for the TTL modes 1 to MaxTTLMS, else 0
-	Guard Guard  // OpDelete, OpSet, OpCheck
+	Path  string      // of the node; for a sequential create, what the digits are appended to
+	Data  []byte      // OpCreate, OpSet; empty and nil are the same
+	Mode  Mode        // OpCreate
+	TTLMS int64       // OpCreate: for the TTL modes 1 to MaxTTLMS, else 0
+	Flags CreateFlags // OpCreate
+	Guard Guard       // OpDelete, OpSet, OpCheck, OpDeleteTree; of OpCopyTree and OpMoveTree about the original
+	To    string      // OpCopyTree, OpMoveTree: the path of the copy
 }
 
 // Result is the outcome of one operation of a transaction that was applied.
 type Result struct {
-	Path string // of the node; for a create the final one
-	Stat Stat   // after this operation and before the next; zero for OpDelete and OpCheck (T-4)
+	Path string // of the node; for a create the final one, for a copy or move that of the copy
+	Stat Stat   // after this operation and before the next; zero for OpDelete, OpDeleteTree and OpCheck (T-4)
 	Kind OpKind
+
+	Existed bool   // OpCreate with CreateIfAbsent: it was there already, nothing was done. OpRead: it is there
+	Data    []byte // OpRead: the node's own, must not be modified
+	Count   int64  // OpDeleteTree, OpCopyTree, OpMoveTree: nodes deleted or made
 }
 
 // ChangeType is what happened to a node. The numbers are those of ZooKeeper's
@@ -91,66 +111,16 @@ func (c ChangeType) String() string {
 }
 
 // Change is one thing that happened to one node. A created or deleted node also
-// changed its parent's list of children.
+// changed its parent's list of children. The versions of the nodes are those
+// right before and right after this change, also when later operations of the
+// same transaction change them again.
 type Change struct {
 	Type ChangeType
 	Path string
+
+	Old, New             *Node // the node before and after; nil where there was or is none
+	OldParent, NewParent *Node // Created, Deleted: the parent before and after; nil for DataChanged
 }
 
-// Validate checks what can be told from the operation alone, in the order of the
-// rules' precedence: a server may refuse early what Apply would refuse later.
-// The errors are CodeUnimplemented for an unknown kind, CodeBadArguments for mode,
-// TTL or path, and CodeTooLarge for path or data beyond their limits.
-func (op *Op) Validate() *Error {
-	switch op.Kind {
-	case OpCreate:
-		if err := op.validateMode(); err != nil {
-			return err
-		}
-		if err := ValidateCreatePath(op.Path, op.Mode); err != nil {
-			return err
-		}
-		return op.validateData()
-	case OpDelete:
-		if err := validateChangePath(op.Path); err != nil {
-			return err
-		}
-		if op.Path == "/" {
-			return &Error{Code: CodeBadArguments, Path: op.Path, Detail: "the root cannot be deleted"}
-		}
-		return nil
-	case OpSet:
-		if err := validateChangePath(op.Path); err != nil {
-			return err
-		}
-		return op.validateData()
-	case OpCheck:
-		return ValidatePath(op.Path)
-	}
-	return &Error{Code: CodeUnimplemented, Path: clip(op.Path), Detail: "unknown operation " +
-		strconv.Itoa(int(op.Kind)) + "; upgrade the servers before using it"}
-}
-
-func (op *Op) validateMode() *Error {
-	bad := func(detail string) *Error {
-		return &Error{Code: CodeBadArguments, Path: clip(op.Path), Detail: detail}
-	}
-	switch {
-	case !op.Mode.Valid():
-		return bad("unknown create mode " + strconv.Itoa(int(op.Mode)))
-	case op.Mode.Kind() != TTL && op.TTLMS != 0:
-		return bad("mode " + op.Mode.String() + " takes no ttl; use a ttl mode")
-	case op.Mode.Kind() == TTL && (op.TTLMS < 1 || op.TTLMS > MaxTTLMS):
-		return bad("ttl " + strconv.FormatInt(op.TTLMS, 10) + " ms; it must be from 1 to " +
-			strconv.FormatInt(MaxTTLMS, 10))
-	}
-	return nil
-}
-
-func (op *Op) validateData() *Error {
-	if len(op.Data) <= MaxDataBytes {
-		return nil
-	}
-	return &Error{Code: CodeTooLarge, Path: op.Path, Detail: "the data have " + strconv.Itoa(len(op.Data)) +
-		" bytes, the limit is " + strconv.Itoa(MaxDataBytes) + "; split them over several nodes"}
-}
+// String returns the type and the path.
+func (c Change) String() string { return c.Type.String() + " " + c.Path }

@@ -2,7 +2,6 @@ package znode
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,15 +11,16 @@ import (
 //
 // Writes, one per case, or several in the lines below "multi":
 //
-//	create [-m MODE] [-t TTLMS] PATH [DATA]   delete|check [-v VERSION] PATH   set [-v VERSION] PATH [DATA]
-//	op NUMBER PATH
+//	create [-m MODE] [-t TTLMS] [-p (parents)] [-c (container parents)] [-i (if absent)] [-f FLAGS] PATH [DATA]
+//	delete|check|deletetree GUARD PATH   set GUARD PATH [DATA]   copy|move GUARD PATH TO   read PATH   op NUMBER PATH
+//	GUARD is any of: -v VERSION, -czxid ZXID, -mzxid ZXID, -data DATA, -absent
 //	close OWNER · reap (what the last "expired" found)
 //
 // They take the zxids 1, 2, 3…; the wall clock shows a thousand times the zxid.
 // "as OWNER" and "clock MS" say who writes and when by the cluster clock.
 //
-// Reads: get, stat, count PATH · ls PATH [AFTER [LIMIT]] · ephemerals OWNER [PREFIX [AFTER]]
-// · expired [LIMIT] · summary · validate PATH... · validate-create MODE PATH...
+// Reads: get, stat, count PATH · ls, walk PATH [AFTER [LIMIT]] · ephemerals OWNER [PREFIX [AFTER]]
+// · holds OPERATION · expired [LIMIT] · summary · validate PATH... · validate-create MODE PATH...
 //
 // A word in double quotes is a Go string; {x*5} is xxxxx.
 type world struct {
@@ -43,7 +43,7 @@ func (w *world) run(input []string) string {
 	words := w.words(input[0])
 	var b strings.Builder
 	switch words[0] {
-	case "create", "delete", "set", "check", "op":
+	case "create", "delete", "set", "check", "deletetree", "copy", "move", "read", "op":
 		w.apply(&b, []Op{w.op(words)})
 	case "multi":
 		var ops []Op
@@ -118,6 +118,26 @@ func (w *world) read(b *strings.Builder, words []string) {
 		if !ok {
 			fmt.Fprintln(b, "absent")
 		}
+	case "walk":
+		limit := int64(-1)
+		if len(words) > 3 {
+			limit = w.number(word(3))
+		}
+		ok := w.tree.Walk(word(1), word(2), func(n *Node) bool {
+			fmt.Fprintf(b, "%s %q\n", n.Path(), n.Data())
+			limit--
+			return limit != 0
+		})
+		if !ok {
+			fmt.Fprintln(b, "absent")
+		}
+	case "holds":
+		op := w.op(words[1:])
+		if err := w.tree.Holds(&op); err != nil {
+			fmt.Fprintln(b, err)
+		} else {
+			fmt.Fprintln(b, "yes")
+		}
 	case "ephemerals":
 		owner := uint64(w.number(word(1)))
 		w.tree.Ephemerals(owner, word(2), word(3), func(path string) bool {
@@ -166,7 +186,9 @@ func (w *world) read(b *strings.Builder, words []string) {
 }
 
 func (w *world) apply(b *strings.Builder, ops []Op) {
+	before := nodes(w.tree)
 	results, changes, err := w.tree.Apply(w.txn(), ops, nil, nil)
+	checkUndo(w.t, fmt.Sprint(w.zxid), before, changes, nodes(w.tree))
 	if err != nil {
 		fmt.Fprintln(b, err)
 		if len(results)+len(changes) > 0 {
@@ -179,46 +201,80 @@ func (w *world) apply(b *strings.Builder, ops []Op) {
 		if r.Stat != (Stat{}) {
 			fmt.Fprintf(b, " version=%d cversion=%d children=%d mzxid=%v", r.Stat.Version, r.Stat.Cversion, r.Stat.NumChildren, r.Stat.Mzxid)
 		}
+		if r.Kind == OpDeleteTree || r.Kind == OpCopyTree || r.Kind == OpMoveTree {
+			fmt.Fprintf(b, " count=%d", r.Count)
+		}
+		if r.Existed {
+			fmt.Fprint(b, " existed")
+		}
+		if r.Kind == OpRead {
+			fmt.Fprintf(b, " %q", r.Data)
+		}
 		fmt.Fprintln(b)
 	}
 	printChanges(b, changes)
 }
 
+var opNames = map[string]OpKind{"create": OpCreate, "delete": OpDelete, "set": OpSet, "check": OpCheck,
+	"deletetree": OpDeleteTree, "copy": OpCopyTree, "move": OpMoveTree, "read": OpRead}
+
 func (w *world) op(words []string) Op {
-	var op Op
-	switch words[0] {
-	case "create":
-		op.Kind = OpCreate
-	case "delete":
-		op.Kind = OpDelete
-	case "set":
-		op.Kind = OpSet
-	case "check":
-		op.Kind = OpCheck
-	case "op":
+	if words[0] == "op" {
 		return Op{Kind: OpKind(w.number(words[1])), Path: words[2]}
-	default:
+	}
+	op := Op{Kind: opNames[words[0]]}
+	if op.Kind == 0 {
 		w.t.Fatalf("unknown operation %q", words[0])
 	}
 	words = words[1:]
-	for len(words) > 2 && strings.HasPrefix(words[0], "-") {
-		switch words[0] {
-		case "-m":
-			op.Mode = mode(w.t, words[1])
-		case "-t":
-			op.TTLMS = w.number(words[1])
-		case "-v":
-			op.Guard = IfVersion(w.number(words[1]))
-		default:
-			w.t.Fatalf("unknown option %q", words[0])
-		}
-		words = words[2:]
+	for len(words) > 1 && strings.HasPrefix(words[0], "-") {
+		words = words[w.option(&op, words[0], words[1]):]
 	}
 	op.Path = words[0]
-	if len(words) > 1 {
+	switch {
+	case len(words) == 1:
+	case op.Kind == OpCopyTree || op.Kind == OpMoveTree:
+		op.To = words[1]
+	default:
 		op.Data = []byte(words[1])
 	}
 	return op
+}
+
+// option takes an option and perhaps the word behind it; it returns how many words
+// that was.
+func (w *world) option(op *Op, name, value string) int {
+	switch name {
+	case "-p":
+		op.Flags |= CreateParents
+		return 1
+	case "-c":
+		op.Flags |= CreateContainers
+		return 1
+	case "-i":
+		op.Flags |= CreateIfAbsent
+		return 1
+	case "-absent":
+		op.Guard = op.Guard.AndAbsent()
+		return 1
+	case "-f":
+		op.Flags = CreateFlags(w.number(value))
+	case "-m":
+		op.Mode = mode(w.t, value)
+	case "-t":
+		op.TTLMS = w.number(value)
+	case "-v":
+		op.Guard = op.Guard.AndVersion(w.number(value))
+	case "-czxid":
+		op.Guard = op.Guard.AndCzxid(Zxid(w.number(value)))
+	case "-mzxid":
+		op.Guard = op.Guard.AndMzxid(Zxid(w.number(value)))
+	case "-data":
+		op.Guard = op.Guard.AndData([]byte(value))
+	default:
+		w.t.Fatalf("unknown option %q", name)
+	}
+	return 2
 }
 
 func (w *world) number(word string) int64 {
@@ -277,93 +333,4 @@ func printChanges(b *strings.Builder, changes []Change) {
 func statText(s Stat) string {
 	return fmt.Sprintf("czxid=%v mzxid=%v pzxid=%v ctime=%d mtime=%d version=%d cversion=%d aversion=%d owner=%d length=%d children=%d kind=%v ttl=%d",
 		s.Czxid, s.Mzxid, s.Pzxid, s.CtimeMS, s.MtimeMS, s.Version, s.Cversion, s.Aversion, s.Owner, s.DataLength, s.NumChildren, s.Kind, s.TTLMS)
-}
-
-// records returns the content of the tree in bytewise order of the paths.
-func records(tree *Tree) []Record {
-	var all []Record
-	for _, n := range tree.byPath() {
-		all = append(all, n.Record())
-	}
-	return all
-}
-
-// checkTree checks that everything the tree maintains step by step is what the
-// loader derives from its records alone.
-func checkTree(t *testing.T, tree *Tree) {
-	t.Helper()
-	l := NewLoader()
-	all := records(tree)
-	for _, r := range slices.Backward(all) {
-		if err := l.Add(r); err != nil {
-			t.Fatalf("the loader refuses %+v: %v", r, err)
-		}
-	}
-	again, err := l.Finish()
-	if err != nil {
-		t.Fatalf("the loader refuses the tree: %v", err)
-	}
-	compareTrees(t, tree, again)
-}
-
-// compareTrees fails unless a and b cannot be told apart.
-func compareTrees(t *testing.T, a, b *Tree) {
-	t.Helper()
-	ra, rb := records(a), records(b)
-	if !slices.EqualFunc(ra, rb, sameRecord) {
-		t.Fatalf("records differ:\n%+v\n%+v", ra, rb)
-	}
-	if a.Digest() != b.Digest() || a.Len() != b.Len() || a.DataBytes() != b.DataBytes() || a.HasExpiring() != b.HasExpiring() {
-		t.Fatalf("sums differ: digest %x %x, len %d %d, bytes %d %d, expiring %v %v", a.Digest(), b.Digest(),
-			a.Len(), b.Len(), a.DataBytes(), b.DataBytes(), a.HasExpiring(), b.HasExpiring())
-	}
-	if len(a.owners) != len(b.owners) {
-		t.Fatalf("%d and %d owners", len(a.owners), len(b.owners))
-	}
-	for owner := range a.owners {
-		if !slices.Equal(ephemerals(a, owner), ephemerals(b, owner)) {
-			t.Fatalf("ephemerals of %d: %v %v", owner, ephemerals(a, owner), ephemerals(b, owner))
-		}
-	}
-	for _, r := range ra {
-		if !slices.Equal(children(a, r.Path), children(b, r.Path)) {
-			t.Fatalf("children of %s: %v %v", r.Path, children(a, r.Path), children(b, r.Path))
-		}
-		da, _ := a.Descendants(r.Path)
-		db, _ := b.Descendants(r.Path)
-		if da != db {
-			t.Fatalf("descendants of %s: %d %d", r.Path, da, db)
-		}
-	}
-	const end = 1<<63 - 1
-	if ea, eb := a.Expired(end, len(ra)), b.Expired(end, len(ra)); !slices.Equal(ea, eb) {
-		t.Fatalf("expiring: %v %v", ea, eb)
-	}
-}
-
-func sameRecord(a, b Record) bool {
-	same := string(a.Data) == string(b.Data) && (a.Data == nil) == (b.Data == nil)
-	a.Data, b.Data = nil, nil
-	return same && fmt.Sprint(a) == fmt.Sprint(b)
-}
-
-func children(tree *Tree, path string) []string {
-	var names []string
-	tree.Children(path, "", func(name string, child *Node) bool {
-		if child != tree.Get(below(path)+name) {
-			name = "stale " + name // a listing must lead to the current version
-		}
-		names = append(names, name)
-		return true
-	})
-	return names
-}
-
-func ephemerals(tree *Tree, owner uint64) []string {
-	var paths []string
-	tree.Ephemerals(owner, "/", "", func(path string) bool {
-		paths = append(paths, path)
-		return true
-	})
-	return paths
 }

@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -53,6 +54,8 @@ type Config struct {
 	Tick time.Duration
 	// SnapshotEntries is the number of log entries between snapshots (default 20,000).
 	SnapshotEntries uint64
+	// Dial opens connections to other members' raft ports; TLS comes on top of it (default: plain TCP with keep-alive).
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Log receives log lines, also Dragonboat's. Dragonboat has one logger per process: with several logs open, its
 	// lines go to the one opened last.
 	Log zerolog.Logger

@@ -90,6 +90,8 @@ const (
 	frameTimePerMiB = time.Second
 	// dialTimeout covers connecting and the TLS handshake.
 	dialTimeout = 5 * time.Second
+	// keepAliveEvery is how often TCP asks whether the peer of an idle connection is still there.
+	keepAliveEvery = 10 * time.Second
 	// drainTimeout is how long the end of a snapshot connection waits for the peer to have read everything.
 	drainTimeout = 10 * time.Second
 	// acceptPauseMax is the longest pause after a failed accept (no descriptors left), doubling from acceptPauseMin.

@@ -69,6 +69,11 @@ func (t *transport) link(ctx context.Context, target string) (*link, error) {
 	return &link{conn: conn, target: target, t: t, unhook: unhook}, nil
 }
 
+// plainDial is how connections are opened unless [Config].Dial says otherwise.
+func plainDial(ctx context.Context, network, addr string) (net.Conn, error) {
+	return (&net.Dialer{KeepAlive: keepAliveEvery}).DialContext(ctx, network, addr)
+}
+
 // dial connects to target's raft port. It ends early when ctx or the transport does.
 func (t *transport) dial(ctx context.Context, target string) (net.Conn, error) {
 	if t.creds == nil && !t.insecure && !loopback(target) {
@@ -77,8 +82,7 @@ func (t *transport) dial(ctx context.Context, target string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	defer context.AfterFunc(t.context, cancel)()
-	dialer := net.Dialer{KeepAlive: 10 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", target)
+	conn, err := t.connect(ctx, "tcp", target)
 	if err != nil || t.creds == nil {
 		return conn, err
 	}

@@ -86,6 +86,9 @@ func (l *Log) open() error {
 	l.founders, l.joins = len(members), len(members) == 0
 	l.transport = newTransport(listener, creds, l.cfg.InsecureRaft, newVetting(l.cfg.ReplicaID, members), l.answerCensus, l.cfg.Log, l.stats)
 	l.transport.self = censusQuestion{replica: l.cfg.ReplicaID, cluster: l.cfg.Cluster}
+	if l.cfg.Dial != nil {
+		l.transport.connect = l.cfg.Dial
+	}
 	l.transport.held.Store(true)
 	if l.joins {
 		l.transport.meetings = make(chan meeting)

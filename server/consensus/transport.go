@@ -25,6 +25,7 @@ type transport struct {
 	insecure bool         // plaintext is allowed beyond loopback
 	vet      *vetting
 	answer   func(censusQuestion) censusAnswer
+	connect  func(ctx context.Context, network, addr string) (net.Conn, error) // Config.Dial
 	log      zerolog.Logger
 	stats    *stats
 	messages raftio.MessageHandler
@@ -53,7 +54,7 @@ type transport struct {
 func newTransport(listener net.Listener, creds *credentials, insecure bool, vet *vetting, answer func(censusQuestion) censusAnswer, log zerolog.Logger, stats *stats) *transport {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &transport{
-		listener: listener, creds: creds, insecure: insecure, vet: vet, answer: answer, log: log, stats: stats,
+		listener: listener, creds: creds, insecure: insecure, vet: vet, answer: answer, connect: plainDial, log: log, stats: stats,
 		context: ctx, cancel: cancel,
 		inbound: make(map[net.Conn]struct{}), links: make(map[string]int), heard: make(map[uint64]struct{}),
 		asking: make(map[uint64]struct{}), born: time.Now(),

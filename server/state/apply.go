@@ -1,9 +1,7 @@
 package state
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/wire"
@@ -45,9 +43,13 @@ func (s *State) Step() []Effect {
 		}
 	case commandOpen:
 		want = 4
-		number, secret, timeoutMS := d.Uint(), decodeSecret(d), d.Int()
+		number, o := d.Uint(), session.Open{Secret: decodeSecret(d), TimeoutMS: d.Int()}
+		if fields > want { // a session without a name, or one opened before there were any, has no such field
+			want++
+			o.Name = decodeName(d)
+		}
 		if d.Err() == nil {
-			s.open(number, secret, timeoutMS)
+			s.open(number, o)
 		}
 	case commandAttach:
 		want = 4
@@ -59,7 +61,7 @@ func (s *State) Step() []Effect {
 		want = 3
 		id, attempt := session.ID(d.Uint()), session.Attempt(d.Uint())
 		if d.Err() == nil && s.sessions.Expire(id, attempt) {
-			s.bury(id, wire.CodeSessionExpired)
+			s.bury(id, wire.CodeSessionExpired, "its server did not hear it for its timeout")
 		}
 	case commandBeat:
 		want = 3
@@ -96,6 +98,12 @@ func decodeSecret(d *wire.Decoder) (secret session.Secret) {
 	return secret
 }
 
+// decodeName reads what is kept of a session's name.
+func decodeName(d *wire.Decoder) string {
+	b := d.StringBytes()
+	return string(b[:min(len(b), session.NameBytesMax)])
+}
+
 // txn is the frame of the next transaction: it becomes one only if something changes.
 func (s *State) txn(owner session.ID) znode.Txn {
 	return znode.Txn{
@@ -111,110 +119,20 @@ func (s *State) commit(txn znode.Txn, changes []znode.Change) {
 	}
 }
 
-// write applies a session's numbered write under the sequence rule.
-func (s *State) write(id session.ID, refusal wire.Code, body []byte) {
-	req := &s.request
-	var detail string
-	if err := wire.DecodeRequest(body, req); err != nil && refusal == wire.CodeOK {
-		refusal, detail = RefusalOf(err)
-	}
-	verdict, reply, code := s.sessions.Admit(id, req.Seq, req.Ack)
-	switch verdict {
-	case session.Replay:
-		s.replied(id, reply)
-		return
-	case session.Refuse:
-		e := &znode.Error{}
-		if info, ok := s.sessions.Get(id); ok {
-			e.Actual = int64(info.Last)
-		}
-		s.replied(id, s.failure(wire.Code(code), e))
-		return
-	}
-	if refusal == wire.CodeOK && req.Kind == wire.CloseSession {
-		s.sessions.Close(id)
-		outcome := slices.Clone(wire.AppendOutcome(s.outcome[:0], req.Kind, s.zxid+1, nil))
-		s.bury(id, wire.CodeOK)
-		ended := s.effects[len(s.effects)-1]
-		s.effects[len(s.effects)-1] = Effect{Kind: Replied, Session: id, Reply: outcome}
-		s.effects = append(s.effects, ended)
-		return
-	}
-	var outcome []byte
-	if refusal != wire.CodeOK {
-		outcome = s.failure(refusal, &znode.Error{Detail: detail})
-	} else {
-		outcome = s.carryOut(id, req)
-	}
-	s.sessions.Record(id, req.Seq, outcome)
-	s.replied(id, outcome)
-}
-
-// carryOut applies the operations of an admitted write, all or nothing, and returns the reply to record.
-func (s *State) carryOut(id session.ID, req *wire.Request) []byte {
-	switch {
-	case !req.Kind.Write():
-		return s.failure(wire.CodeUnimplemented, &znode.Error{})
-	case req.HasACL:
-		return s.failure(wire.CodeUnimplemented, &znode.Error{Path: req.Ops[0].Path, Detail: "ACLs are not enforced yet, so none is accepted"})
-	case s.sessions.LowDisk() && grows(req.Ops):
-		return s.failure(wire.CodeNoSpace, &znode.Error{Path: req.Ops[0].Path})
-	}
-	txn := s.txn(id)
-	var failed *znode.Error
-	s.results, s.changes, failed = s.tree.Apply(txn, req.Ops, s.results[:0], s.changes)
-	if failed != nil {
-		return s.failure(wire.Code(failed.Code), failed)
-	}
-	if len(s.changes) > 0 { // a multi of nothing but checks changes nothing and is no transaction
-		s.commit(txn, s.changes)
-	}
-	s.outcome = wire.AppendOutcome(s.outcome[:0], req.Kind, s.zxid, s.results)
-	return slices.Clone(s.outcome)
-}
-
-// RefusalOf is the code and the detail with which a request that DecodeRequest refused is answered.
-func RefusalOf(err error) (wire.Code, string) {
-	var refused *wire.Refusal
-	var unknown *wire.UnknownKind
-	switch {
-	case errors.As(err, &refused):
-		return refused.Code, refused.Detail
-	case errors.As(err, &unknown):
-		return wire.CodeUnimplemented, unknown.Error()
-	}
-	return wire.CodeMarshalling, err.Error()
-}
-
-// grows reports whether a write needs room: while a server is short of disk only writes that free or check go on.
-func grows(ops []znode.Op) bool {
-	return slices.ContainsFunc(ops, func(op znode.Op) bool { return op.Kind == znode.OpCreate || op.Kind == znode.OpSet })
-}
-
-func (s *State) failure(code wire.Code, e *znode.Error) []byte {
-	s.outcome = wire.AppendFailure(s.outcome[:0], code, s.zxid, e)
-	return slices.Clone(s.outcome)
-}
-
-func (s *State) replied(id session.ID, reply []byte) {
-	s.effects = append(s.effects, Effect{Kind: Replied, Session: id, Reply: reply})
-}
-
 // bury removes what a session leaves behind when it is gone from the table: its ephemerals, all in one transaction (M-7).
-func (s *State) bury(id session.ID, why wire.Code) {
+func (s *State) bury(id session.ID, why wire.Code, detail string) {
 	txn := s.txn(id)
 	from := len(s.changes)
 	s.changes = s.tree.CloseOwner(txn, uint64(id), s.changes)
 	s.commit(txn, s.changes[from:len(s.changes):len(s.changes)])
-	s.effects = append(s.effects, Effect{Kind: Ended, Session: id, Zxid: txn.Zxid, Code: why})
+	s.effects = append(s.effects, Effect{Kind: Ended, Session: id, Zxid: txn.Zxid, Code: why, Detail: detail})
 }
 
-func (s *State) open(number uint64, secret session.Secret, timeoutMS int64) {
+func (s *State) open(number uint64, o session.Open) {
 	txn := s.txn(0)
 	id := session.ID(txn.Zxid)
-	code := wire.Code(s.sessions.Open(id, session.Open{
-		Secret: secret, TimeoutMS: timeoutMS, Server: s.header.Server, Boot: s.header.Boot, Number: number,
-	}))
+	o.Server, o.Boot, o.Number = s.header.Server, s.header.Boot, number
+	code := wire.Code(s.sessions.Open(id, o))
 	e := Effect{Kind: Opened, Code: code, Server: s.header.Server, Boot: s.header.Boot}
 	if code == wire.CodeOK {
 		s.commit(txn, nil)
@@ -258,7 +176,7 @@ func (s *State) advance(from, to session.Clock, mark Mark) {
 		s.effects = append(s.effects, Effect{Kind: LeaseEnded, Server: server})
 	}
 	for _, id := range advanced.Expired {
-		s.bury(id, wire.CodeSessionExpired)
+		s.bury(id, wire.CodeSessionExpired, "it was attached to no server for its timeout")
 	}
 	s.mark = Mark{Clock: s.sessions.Clock(), Digest: s.Digest()}
 	s.effects = append(s.effects, Effect{Kind: Ticked})

@@ -17,12 +17,18 @@
 //     in the snapshot, so it never goes back. Everything in one transaction, and everything that dies with one session,
 //     shares a zxid. Clock, lease and attachment bookkeeping consumes none.
 //   - A session's id is the zxid at which it was opened: unique for ever without a generator.
+//   - A write is carried out as a whole or not at all, and what changes nothing is no transaction. Of a conditional
+//     transaction the conditions select one branch at the moment at which it is applied; the other is not looked at.
+//   - What became of a write can be asked for some time after its session is over: the table of sessions remembers the
+//     replies ([session.Table.Outcomes]), also that of the write that closed it.
 //   - Whatever is applied twice takes effect once: writes by the sequence rule, Open by the server's own count, Attach by
 //     the client's attempt number, Expire by the attempt it names, Advance by its from, Beat by its number, Reap by the
 //     identity of the node. So anyone may propose anything again at any time.
 //   - Replicas at the same point have the same [State.Digest]. Advance carries the proposer's digest of the point at which
 //     its from was reached; a replica that computed another one reports [Diverged].
-//   - A snapshot is exact: one point in time, although writes go on while it is written.
+//   - A snapshot is exact: one point in time, although writes go on while it is written. Snapshots of the formats before
+//     this release's are read, and give the digest that their writer had: what a format did not know is left out of the
+//     digest while it is empty.
 //
 // # Concurrency
 //

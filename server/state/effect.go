@@ -20,7 +20,9 @@ const (
 	Opened
 	// Attached: a session was attached, or refused. Session, Server, Boot, Attempt, TimeoutMS, Last, Zxid, Code.
 	Attached
-	// Ended: a session is over; its ephemerals went with it. Session, Zxid, Code (Expired, or OK when it closed itself).
+	// Ended: a session is over; its ephemerals went with it. Session, Zxid, Code (Expired, or OK when it closed itself),
+	// Detail (how it came to its end; empty when it closed itself). Not always the session whose write it was: one can
+	// kill another.
 	Ended
 	// Renewed: a server's lease was renewed. Server, Boot, Number.
 	Renewed

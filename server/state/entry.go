@@ -75,12 +75,21 @@ func (b *Batch) Write(id session.ID, refusal wire.Code, request []byte) {
 	b.commands = wire.AppendBytes(b.commands, request)
 }
 
-// Open adds the opening of a session on the proposing server. number counts the opens of that server's boot.
-func (b *Batch) Open(number uint64, secret session.Secret, timeoutMS int64) {
-	b.begin(commandOpen, 3)
+// Open adds the opening of a session on the proposing server. number counts the opens of that server's boot. name is what
+// the client calls it; of one longer than session.NameBytesMax the beginning is kept.
+func (b *Batch) Open(number uint64, secret session.Secret, timeoutMS int64, name string) {
+	name = name[:min(len(name), session.NameBytesMax)]
+	fields := 3
+	if name != "" {
+		fields = 4
+	}
+	b.begin(commandOpen, fields)
 	b.commands = wire.AppendUint(b.commands, number)
 	b.commands = wire.AppendBytes(b.commands, secret[:])
 	b.commands = wire.AppendInt(b.commands, timeoutMS)
+	if name != "" {
+		b.commands = wire.AppendString(b.commands, name)
+	}
 }
 
 // Attach adds the attachment of an open session to the proposing server.

@@ -28,7 +28,8 @@ func TestGoldenBytes(t *testing.T) {
 		{"refused write", func(b *Batch) {
 			b.Write(7, wire.CodeTooLarge, request(wire.Delete, 2, znode.Op{Kind: znode.OpDelete, Path: "/a"}))
 		}},
-		{"open", func(b *Batch) { b.Open(3, secret, 10_000) }},
+		{"open", func(b *Batch) { b.Open(3, secret, 10_000, "") }},
+		{"named open", func(b *Batch) { b.Open(3, secret, 10_000, "worker-1") }},
 		{"attach", func(b *Batch) { b.Attach(7, secret, 2) }},
 		{"expire", func(b *Batch) { b.Expire(7, 2) }},
 		{"beat", func(b *Batch) { b.Beat(9, true) }},
@@ -46,6 +47,11 @@ func TestGoldenBytes(t *testing.T) {
 	r.write(id, wire.Create, 1, znode.Op{Kind: znode.OpCreate, Path: "/ttl", Mode: znode.ModePersistentTTL, TTLMS: 1000, Data: []byte("x")})
 	r.write(id, wire.Create, 2, create("/ttl/e", znode.ModeEphemeral))
 	r.do(func(b *Batch) { b.Advance(0, 500, r.s.Mark()) })
+	restoreGolden(t, "testdata/snapshot1.txt", r.s.Digest()) // of format 1, of the release before names and graves
+	named := r.openNamed(5000, "worker-1")
+	r.write(named, wire.Create, 1, create("/n", 0))
+	r.send(id, wire.Request{Kind: wire.KillSession, Seq: 3, Target: named})
+	r.openNamed(6000, "worker-2")
 	fmt.Fprintf(&got, "snapshot %s\n", hex.EncodeToString(snapshotOf(t, r.s)))
 
 	const file = "testdata/golden.txt"
@@ -61,12 +67,26 @@ func TestGoldenBytes(t *testing.T) {
 	if got.String() != string(want) {
 		t.Errorf("the bytes have changed: old logs and snapshots cannot be read any more\ngot\n%swant\n%s", got.String(), want)
 	}
-	_, snapshot, _ := strings.Cut(string(want), "snapshot ")
-	bytesOf, err := hex.DecodeString(strings.TrimSpace(snapshot))
+	restoreGolden(t, file, r.s.Digest())
+}
+
+// restoreGolden restores the snapshot at the end of a file.
+func restoreGolden(t *testing.T, file string, digest uint64) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := Restore(bytes.NewReader(bytesOf)); err != nil || s.Digest() != r.s.Digest() {
-		t.Errorf("the golden snapshot cannot be read any more: %v", err)
+	fields := strings.Fields(string(text))
+	snapshot, err := hex.DecodeString(fields[len(fields)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Restore(bytes.NewReader(snapshot))
+	if err != nil {
+		t.Fatalf("the snapshot in %s cannot be read any more: %v", file, err)
+	}
+	if s.Digest() != digest {
+		t.Errorf("the snapshot in %s has digest %x, want %x", file, s.Digest(), digest)
 	}
 }

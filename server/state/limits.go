@@ -5,8 +5,8 @@ const (
 	// EntryVersion is the format of a log entry. An entry of another version has no effect.
 	EntryVersion = 1
 
-	// SnapshotVersion is the format of a snapshot.
-	SnapshotVersion = 1
+	// SnapshotVersion is the format of a snapshot that is written. Format 1, without names and graves, is read too.
+	SnapshotVersion = 2
 
 	// CommandsMax bounds the commands of one entry: a header cannot announce more work than the entry has bytes for.
 	CommandsMax = 1 << 20
@@ -16,7 +16,7 @@ const (
 	snapshotChunkBytes = 256 << 10
 
 	// snapshotChunkBytesMax is the largest chunk that is read: a chunk is closed after the value that crosses
-	// snapshotChunkBytes, and the largest value is a session with its recorded replies (session.WindowBytes and one
-	// more reply) or a node with its data.
+	// snapshotChunkBytes, and the largest value is a session or a grave with its recorded replies (session.WindowBytes
+	// and one more reply) or a node with its data.
 	snapshotChunkBytesMax = 16 << 20
 )

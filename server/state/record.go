@@ -10,7 +10,8 @@ import (
 
 const (
 	serverFields  = 8
-	sessionFields = 12
+	sessionFields = 12 // and the name, if there is one
+	graveFields   = 7
 	znodeFields   = 16
 )
 
@@ -44,23 +45,56 @@ func appendSession(dst []byte, r *session.Record) []byte {
 	dst = wire.AppendInt(dst, int64(r.Deadline))
 	dst = wire.AppendUint(dst, uint64(r.Last))
 	dst = wire.AppendUint(dst, uint64(r.Acked))
-	dst = wire.AppendArray(dst, len(r.Replies))
-	for _, reply := range r.Replies {
+	dst = appendReplies(dst, r.Replies)
+	if r.Name != "" {
+		dst = wire.AppendString(dst, r.Name)
+	}
+	return dst
+}
+
+// decodeSession reads a session of so many fields.
+func decodeSession(d *wire.Decoder, fields int) session.Record {
+	r := session.Record{
+		ID: session.ID(d.Uint()), Secret: decodeSecret(d), TimeoutMS: d.Int(), Server: session.Server(d.Uint()), Boot: session.Boot(d.Uint()),
+		Attempt: session.Attempt(d.Uint()), Attached: d.Bool(), Deadline: session.Clock(d.Int()), Last: session.Seq(d.Uint()),
+		Acked: session.Seq(d.Uint()), Replies: decodeReplies(d),
+	}
+	if fields > sessionFields {
+		r.Name = string(d.StringBytes())
+	}
+	return r
+}
+
+// appendGrave appends what is remembered of a session after its section.
+func appendGrave(dst []byte, g *session.Grave) []byte {
+	dst = wire.AppendUint(dst, uint64(g.ID))
+	dst = wire.AppendBytes(dst, g.Secret[:])
+	dst = wire.AppendUint(dst, uint64(g.Acked))
+	dst = wire.AppendUint(dst, uint64(g.Last))
+	dst = wire.AppendInt(dst, int64(g.Buried))
+	return appendReplies(dst, g.Replies)
+}
+
+func decodeGrave(d *wire.Decoder) session.Grave {
+	return session.Grave{
+		ID: session.ID(d.Uint()), Secret: decodeSecret(d), Acked: session.Seq(d.Uint()), Last: session.Seq(d.Uint()),
+		Buried: session.Clock(d.Int()), Replies: decodeReplies(d),
+	}
+}
+
+func appendReplies(dst []byte, replies [][]byte) []byte {
+	dst = wire.AppendArray(dst, len(replies))
+	for _, reply := range replies {
 		dst = wire.AppendBytes(dst, reply)
 	}
 	return dst
 }
 
-func decodeSession(d *wire.Decoder) session.Record {
-	r := session.Record{
-		ID: session.ID(d.Uint()), Secret: decodeSecret(d), TimeoutMS: d.Int(), Server: session.Server(d.Uint()), Boot: session.Boot(d.Uint()),
-		Attempt: session.Attempt(d.Uint()), Attached: d.Bool(), Deadline: session.Clock(d.Int()), Last: session.Seq(d.Uint()),
-		Acked: session.Seq(d.Uint()),
-	}
+func decodeReplies(d *wire.Decoder) (replies [][]byte) {
 	for range d.Array(0, session.Window) {
-		r.Replies = append(r.Replies, d.BytesCopy())
+		replies = append(replies, d.BytesCopy())
 	}
-	return r
+	return replies
 }
 
 // appendZnode appends a node after its section.

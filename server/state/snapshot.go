@@ -28,13 +28,14 @@ type Snapshot struct {
 	clock    session.Clock
 	servers  []session.ServerRecord
 	sessions []session.Record
+	graves   []session.Grave
 }
 
 // Snapshot takes a snapshot. It copies the table of sessions, whose replies it shares, and nothing of the tree: its cost
 // grows with the number of sessions and not with that of znodes. It must be closed.
 func (s *State) Snapshot() *Snapshot {
 	n := &Snapshot{tree: s.tree.Snapshot(), zxid: s.zxid, mark: s.mark, digest: s.Digest()}
-	n.clock, n.servers, n.sessions = s.sessions.Snapshot()
+	n.clock, n.servers, n.sessions, n.graves = s.sessions.Snapshot()
 	return n
 }
 
@@ -47,7 +48,8 @@ const (
 	sectionServer  = 2
 	sectionSession = 3
 	sectionZnode   = 4
-	sectionTrailer = 5 // [5, servers, sessions, znodes, digest]: the end; what comes after it is damage
+	sectionTrailer = 5 // [5, servers, sessions, znodes, digest, graves]: the end; what comes after it is damage
+	sectionGrave   = 6 // behind the sessions
 )
 
 // WriteTo streams the snapshot to w: see chunk.go for the bytes. shared is taken for each shard of the tree, for as long
@@ -64,7 +66,14 @@ func (n *Snapshot) WriteTo(w io.Writer, shared Locker, stop <-chan struct{}) err
 		out.end(appendServer(out.begin(serverFields, sectionServer), &n.servers[i]))
 	}
 	for i := range n.sessions {
-		out.end(appendSession(out.begin(sessionFields, sectionSession), &n.sessions[i]))
+		fields := sessionFields
+		if n.sessions[i].Name != "" {
+			fields++
+		}
+		out.end(appendSession(out.begin(fields, sectionSession), &n.sessions[i]))
+	}
+	for i := range n.graves {
+		out.end(appendGrave(out.begin(graveFields, sectionGrave), &n.graves[i]))
 	}
 	nodes := 0
 	for shard := range n.tree.Shards() {
@@ -85,11 +94,12 @@ func (n *Snapshot) WriteTo(w io.Writer, shared Locker, stop <-chan struct{}) err
 			return out.err
 		}
 	}
-	b = out.begin(5, sectionTrailer)
+	b = out.begin(6, sectionTrailer)
 	b = wire.AppendUint(b, uint64(len(n.servers)))
 	b = wire.AppendUint(b, uint64(len(n.sessions)))
 	b = wire.AppendUint(b, uint64(nodes))
-	out.end(wire.AppendUint(b, n.digest))
+	b = wire.AppendUint(b, n.digest)
+	out.end(wire.AppendUint(b, uint64(len(n.graves))))
 	return out.close()
 }
 
@@ -116,6 +126,7 @@ type restorer struct {
 	clock    session.Clock
 	servers  []session.ServerRecord
 	sessions []session.Record
+	graves   []session.Grave
 	nodes    *znode.Loader
 	count    uint64
 	digest   uint64
@@ -136,8 +147,8 @@ func (l *restorer) value(d *wire.Decoder) error {
 	case section == sectionHeader:
 		want = 6
 		l.header = true
-		if version := d.Uint(); version != SnapshotVersion {
-			return &Damaged{fmt.Sprintf("it has format %d, this release reads %d", version, SnapshotVersion)}
+		if version := d.Uint(); version < 1 || version > SnapshotVersion {
+			return &Damaged{fmt.Sprintf("it has format %d, this release reads 1 to %d", version, SnapshotVersion)}
 		}
 		l.state.zxid = znode.Zxid(d.Uint())
 		l.state.mark = Mark{Clock: session.Clock(d.Int()), Digest: d.Uint()}
@@ -146,8 +157,11 @@ func (l *restorer) value(d *wire.Decoder) error {
 		want = serverFields
 		l.servers = append(l.servers, decodeServer(d))
 	case section == sectionSession:
-		want = sessionFields
-		l.sessions = append(l.sessions, decodeSession(d))
+		want = min(max(fields, sessionFields), sessionFields+1)
+		l.sessions = append(l.sessions, decodeSession(d, fields))
+	case section == sectionGrave:
+		want = graveFields
+		l.graves = append(l.graves, decodeGrave(d))
 	case section == sectionZnode:
 		want = znodeFields
 		r := decodeZnode(d)
@@ -162,7 +176,12 @@ func (l *restorer) value(d *wire.Decoder) error {
 		l.trailer = true
 		servers, sessions, nodes := d.Uint(), d.Uint(), d.Uint()
 		l.digest = d.Uint()
-		if servers != uint64(len(l.servers)) || sessions != uint64(len(l.sessions)) || nodes != l.count {
+		graves := uint64(0)
+		if fields > want { // format 1 knew none
+			want++
+			graves = d.Uint()
+		}
+		if servers != uint64(len(l.servers)) || sessions != uint64(len(l.sessions)) || graves != uint64(len(l.graves)) || nodes != l.count {
 			return &Damaged{"its end counts other records than there are"}
 		}
 	default:
@@ -185,7 +204,7 @@ func (l *restorer) finish() (*State, error) {
 	if e != nil {
 		return nil, &Damaged{e.Error()}
 	}
-	table, err := session.Restore(l.clock, l.servers, l.sessions)
+	table, err := session.Restore(l.clock, l.servers, l.sessions, l.graves)
 	if err != nil {
 		return nil, &Damaged{err.Error()}
 	}

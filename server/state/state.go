@@ -51,7 +51,8 @@ func (s *State) Zxid() znode.Zxid { return s.zxid }
 func (s *State) Mark() Mark { return s.mark }
 
 // NeedsClock reports whether anything waits for the cluster clock: a session, a container or a TTL node.
-// While nothing does, the clock may stand still and an idle cluster writes nothing.
+// While nothing does, the clock may stand still and an idle cluster writes nothing. Sessions that are over and remembered
+// do not count: an idle cluster remembers them for longer than it must, within their other limits.
 func (s *State) NeedsClock() bool { return s.sessions.Len() > 0 || s.tree.HasExpiring() }
 
 // Digest is a hash of the whole replicated state, kept up to date by every change, independent of the order in which

@@ -3,7 +3,6 @@ package state
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -76,7 +75,7 @@ func describe(e Effect) string {
 	case Attached:
 		return fmt.Sprintf("attached %d to %d last %d %s", e.Session, e.Server, e.Last, e.Code.Name())
 	case Ended:
-		return fmt.Sprintf("ended %d %s at %d", e.Session, e.Code.Name(), e.Zxid)
+		return strings.TrimSpace(fmt.Sprintf("ended %d %s at %d %s", e.Session, e.Code.Name(), e.Zxid, e.Detail))
 	case Renewed:
 		return fmt.Sprintf("renewed %d", e.Server)
 	case LeaseEnded:
@@ -93,19 +92,27 @@ func describe(e Effect) string {
 func (r *replica) do(fill func(*Batch)) []string { return r.apply(r.entry(fill)) }
 
 // open opens a session on the replica's server and returns its id.
-func (r *replica) open(timeoutMS int64) session.ID {
+func (r *replica) open(timeoutMS int64) session.ID { return r.openNamed(timeoutMS, "") }
+
+func (r *replica) openNamed(timeoutMS int64, name string) session.ID {
 	r.t.Helper()
 	told := r.do(func(b *Batch) {
 		r.beats++
 		b.Beat(r.beats, false)
 		r.opens++
-		b.Open(r.opens, session.Secret{1}, timeoutMS)
+		b.Open(r.opens, session.Secret{1}, timeoutMS, name)
 	})
 	id := session.ID(r.s.Zxid())
 	if want := fmt.Sprintf("opened %d on 1 OK", id); told[len(told)-1] != want {
 		r.t.Fatalf("told %q, want %q", told, want)
 	}
 	return id
+}
+
+// advance moves the cluster clock.
+func (r *replica) advance(by session.Clock) []string {
+	from := r.s.Sessions().Clock()
+	return r.do(func(b *Batch) { b.Advance(from, from+by, r.s.Mark()) })
 }
 
 func request(kind wire.Kind, seq session.Seq, ops ...znode.Op) []byte {
@@ -118,6 +125,12 @@ func create(path string, mode znode.Mode) znode.Op {
 
 func (r *replica) write(id session.ID, kind wire.Kind, seq session.Seq, ops ...znode.Op) []string {
 	return r.do(func(b *Batch) { b.Write(id, wire.CodeOK, request(kind, seq, ops...)) })
+}
+
+// send applies a write that is more than a list of operations.
+func (r *replica) send(id session.ID, req wire.Request) []string {
+	req.Xid = 1
+	return r.do(func(b *Batch) { b.Write(id, wire.CodeOK, wire.AppendRequest(nil, &req)[4:]) })
 }
 
 func (r *replica) want(told []string, want ...string) {
@@ -148,18 +161,31 @@ func TestFailedWritesConsumeNoZxid(t *testing.T) {
 }
 
 func TestSessionsDeathIsOneTransaction(t *testing.T) {
-	for _, how := range []string{"close", "expire"} {
+	for _, how := range []string{"close", "expire", "deadline", "kill"} {
 		t.Run(how, func(t *testing.T) {
 			r := newReplica(t)
 			id := r.open(5000)
 			r.write(id, wire.Create, 1, create("/p", 0))
 			r.write(id, wire.Create, 2, create("/p/b", znode.ModeEphemeral))
 			r.write(id, wire.Create, 3, create("/p/a", znode.ModeEphemeral))
-			if how == "close" {
-				r.want(r.write(id, wire.CloseSession, 4), "5: Deleted /p/a Deleted /p/b", "reply ok 5", "ended 1 OK at 5")
-			} else {
-				r.want(r.do(func(b *Batch) { b.Expire(id, 1) }), "5: Deleted /p/a Deleted /p/b", "ended 1 SessionExpired at 5")
+			gone := "5: Deleted /p/a Deleted /p/b"
+			switch how {
+			case "close":
+				r.want(r.write(id, wire.CloseSession, 4), gone, "reply ok 5", "ended 1 OK at 5")
+			case "expire":
+				r.want(r.do(func(b *Batch) { b.Expire(id, 1) }), gone, "ended 1 SessionExpired at 5 its server did not hear it for its timeout")
 				r.want(r.do(func(b *Batch) { b.Expire(id, 1) }))
+			case "deadline":
+				var told []string
+				for len(told) < 2 || told[len(told)-2] == "lease of 1 ended" {
+					told = r.advance(session.MaxStepMS)
+				}
+				r.want(told, gone, "ended 1 SessionExpired at 5 it was attached to no server for its timeout", "ticked")
+			case "kill":
+				operator := r.open(5000)
+				gone = "6: Deleted /p/a Deleted /p/b"
+				told := r.send(operator, wire.Request{Kind: wire.KillSession, Seq: 1, Target: id})
+				r.want(told, gone, "ended 1 SessionExpired at 6 session 0x1 was ended by session 0x5", "reply ok 6")
 			}
 			r.want(r.write(id, wire.Create, 5, create("/x", 0)), "reply SessionExpired")
 		})
@@ -169,7 +195,7 @@ func TestSessionsDeathIsOneTransaction(t *testing.T) {
 func TestCommandsProposedTwiceTakeEffectOnce(t *testing.T) {
 	r := newReplica(t)
 	id := r.open(5000)
-	open := r.entry(func(b *Batch) { b.Open(7, session.Secret{2}, 5000) })
+	open := r.entry(func(b *Batch) { b.Open(7, session.Secret{2}, 5000, "") })
 	r.want(r.apply(open), "opened 2 on 1 OK")
 	r.want(r.apply(open), "opened 0 on 1 LateAttempt")
 	attach := r.entry(func(b *Batch) { b.Attach(id, session.Secret{1}, 2) })
@@ -181,6 +207,47 @@ func TestCommandsProposedTwiceTakeEffectOnce(t *testing.T) {
 	step := r.entry(func(b *Batch) { b.Advance(0, 500, mark) })
 	r.want(r.apply(step), "ticked")
 	r.want(r.apply(step))
+}
+
+// TestNamesAreKeptAsBytes: a session's name is for operators' eyes, so nothing in it is an error.
+func TestNamesAreKeptAsBytes(t *testing.T) {
+	const odd = "worker\x00\xff\xfe"
+	long := odd + strings.Repeat("n", 2*session.NameBytesMax)
+	r := newReplica(t)
+	ids := []session.ID{r.openNamed(5000, ""), r.openNamed(5000, odd), r.openNamed(5000, long)}
+	// A proposer that does not cut it.
+	r.opens++
+	r.want(r.do(func(b *Batch) {
+		b.begin(commandOpen, 4)
+		b.commands = wire.AppendUint(b.commands, r.opens)
+		b.commands = wire.AppendBytes(b.commands, make([]byte, len(session.Secret{})))
+		b.commands = wire.AppendString(wire.AppendInt(b.commands, 5000), long)
+	}), "opened 4 on 1 OK")
+	restored, err := Restore(bytes.NewReader(snapshotOf(t, r.s)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := long[:session.NameBytesMax]
+	for _, s := range []*State{r.s, restored} {
+		for i, want := range []string{"", odd, cut, cut} {
+			if info, _ := s.Sessions().Get(append(ids, 4)[i]); info.Name != want {
+				t.Errorf("name %q, want %q", info.Name, want)
+			}
+		}
+	}
+}
+
+// TestGravesDoNotKeepTheClockRunning: an idle cluster writes nothing, whatever it remembers.
+func TestGravesDoNotKeepTheClockRunning(t *testing.T) {
+	r := newReplica(t)
+	id := r.open(5000)
+	if !r.s.NeedsClock() {
+		t.Error("a session needs the clock")
+	}
+	r.do(func(b *Batch) { b.Expire(id, 1) })
+	if r.s.Sessions().Graves() != 1 || r.s.NeedsClock() {
+		t.Errorf("%d graves, needs the clock: %v", r.s.Sessions().Graves(), r.s.NeedsClock())
+	}
 }
 
 func TestRefusalUsesUpTheNumber(t *testing.T) {
@@ -212,7 +279,7 @@ func TestLowDiskRefusesWhatNeedsRoom(t *testing.T) {
 	low(true)
 	r.want(r.write(id, wire.Create, 2, create("/b", 0)), "reply NoSpace /b")
 	r.want(r.write(id, wire.Set, 3, znode.Op{Kind: znode.OpSet, Path: "/a"}), "reply NoSpace /a")
-	r.want(r.write(id, wire.Multi, 4, znode.Op{Kind: znode.OpDelete, Path: "/a"}, create("/b", 0)), "reply NoSpace /a")
+	r.want(r.write(id, wire.Multi, 4, znode.Op{Kind: znode.OpDelete, Path: "/a"}, create("/b", 0)), "reply NoSpace")
 	r.want(r.write(id, wire.Delete, 5, znode.Op{Kind: znode.OpDelete, Path: "/a"}), "3: Deleted /a", "reply ok 3")
 	low(false)
 	r.want(r.write(id, wire.Create, 6, create("/b", 0)), "4: Created /b", "reply ok 4")
@@ -267,88 +334,6 @@ func replay(r *replica) *State {
 	c := newReplica(r.t)
 	c.open(5000)
 	return c.s
-}
-
-// generator makes random entries of several sessions; most are sensible, some are repeated or out of order.
-type generator struct {
-	rng   *rand.Rand
-	beat  uint64
-	open  uint64
-	seqs  map[session.ID]session.Seq
-	ids   []session.ID
-	older [][]byte
-	n     uint64
-}
-
-func newGenerator(seed uint64) *generator {
-	return &generator{rng: rand.New(rand.NewPCG(seed, 7)), seqs: map[session.ID]session.Seq{}}
-}
-
-func (g *generator) next(s *State) []byte {
-	if len(g.older) > 0 && g.rng.IntN(8) == 0 {
-		return g.older[g.rng.IntN(len(g.older))]
-	}
-	var b Batch
-	for range 1 + g.rng.IntN(6) {
-		g.command(&b, s)
-	}
-	g.n++
-	entry := b.Entry(nil, Header{Server: 1, Boot: 1, Number: g.n, TimeMS: int64(g.n)})
-	if len(g.older) < 50 {
-		g.older = append(g.older, entry)
-	} else {
-		g.older[g.rng.IntN(50)] = entry
-	}
-	return entry
-}
-
-func (g *generator) command(b *Batch, s *State) {
-	paths := []string{"/a", "/b", "/a/x", "/a/y", "/b/z", "/a/x/deep"}
-	path := paths[g.rng.IntN(len(paths))]
-	if len(g.ids) == 0 || g.rng.IntN(20) == 0 {
-		g.beat++
-		g.open++
-		b.Beat(g.beat, g.rng.IntN(10) == 0)
-		b.Open(g.open, session.Secret{1}, 1000)
-		g.ids = append(g.ids, session.ID(s.Zxid()+1))
-		return
-	}
-	id := g.ids[g.rng.IntN(len(g.ids))]
-	switch g.rng.IntN(16) {
-	case 0:
-		b.Advance(s.Sessions().Clock(), s.Sessions().Clock()+session.Clock(g.rng.IntN(900)), s.Mark())
-	case 1:
-		b.Expire(id, session.Attempt(1+g.rng.IntN(2)))
-	case 2:
-		b.Attach(id, session.Secret{byte(g.rng.IntN(2))}, session.Attempt(g.rng.IntN(4)))
-	case 3:
-		for _, e := range s.Tree().Expired(int64(s.Sessions().Clock()), 3) {
-			b.Reap(e)
-		}
-	default:
-		g.seqs[id]++
-		seq := g.seqs[id]
-		if info, ok := s.Sessions().Get(id); ok && g.rng.IntN(3) > 0 {
-			seq = info.Last + 1
-			g.seqs[id] = seq
-		}
-		op := znode.Op{Kind: znode.OpKind(1 + g.rng.IntN(3)), Path: path, Data: []byte{byte(g.n)}}
-		if op.Kind == znode.OpCreate {
-			op.Mode = znode.Mode(g.rng.IntN(7))
-			if op.Mode >= znode.ModePersistentTTL {
-				op.TTLMS = 100
-			}
-		}
-		switch g.rng.IntN(10) {
-		case 0:
-			b.Write(id, wire.CodeOK, request(wire.CloseSession, seq))
-		case 1:
-			b.Write(id, wire.CodeOK, request(wire.Multi, seq, op, create(path+"-", znode.ModePersistentSequential)))
-		default:
-			kind := map[znode.OpKind]wire.Kind{znode.OpCreate: wire.Create, znode.OpDelete: wire.Delete, znode.OpSet: wire.Set}[op.Kind]
-			b.Write(id, wire.CodeOK, request(kind, seq, op))
-		}
-	}
 }
 
 // TestReplicasAgree: the same entries give the same effects and digests on every replica, also on one that was restored

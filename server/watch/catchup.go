@@ -24,7 +24,7 @@ type List struct {
 // What has changed in between is delivered at once, in zxid order, and not registered (W-13). An event's zxid is that of
 // the change as far as the present state tells, and since+1 for a node that is gone, which says no more than that. It
 // returns [ErrTooMany] after as many as fit.
-func (t *Table[W]) CatchUp(w W, since znode.Zxid, list List, lookup Lookup, deliver func(W, wire.Event)) error {
+func (t *Table[W]) CatchUp(w W, since znode.Zxid, list List, lookup Lookup, deliver func(W, Told)) error {
 	var missed []wire.Event
 	gone := map[string]struct{}{} // both watches on a node that is gone: told once
 	add := func(kind wire.WatchKind, path string, e wire.Event, fired bool) error {
@@ -55,7 +55,7 @@ func (t *Table[W]) CatchUp(w W, since znode.Zxid, list List, lookup Lookup, deli
 	}
 	slices.SortStableFunc(missed, byZxid)
 	for _, e := range missed {
-		deliver(w, e)
+		deliver(w, Told{Event: e})
 	}
 	if err != nil {
 		return ErrTooMany
@@ -63,27 +63,45 @@ func (t *Table[W]) CatchUp(w W, since znode.Zxid, list List, lookup Lookup, deli
 	return nil
 }
 
-// Resync does for every watcher of the table what CatchUp does for one, after the state has been replaced by a newer one
-// whose single changes were not seen (a snapshot was installed). before is the state as it was, with the newest zxid since:
-// it tells a watch on an absent node, which awaits its creation, from one on a node that was there.
-func (t *Table[W]) Resync(since znode.Zxid, before, now Lookup, deliver func(W, wire.Event)) {
+// Resync does for every watcher of the table what CatchUp does for one, after the state of zxid since has been replaced by
+// a newer one, of zxid, whose single changes were not seen (a snapshot was installed). before is the state as it was: it
+// tells a watch on an absent node, which awaits its creation, from one on a node that was there. Before that each live
+// persistent watch is told a Gap: a one-shot event of zxid z says to a client that all its watches are complete below z. Those
+// that are still replayed find theirs in the ring, which is to be reset to zxid.
+func (t *Table[W]) Resync(since, zxid znode.Zxid, before, now Lookup, deliver func(W, Told)) {
 	type missed struct {
 		kind  wire.WatchKind
 		event wire.Event
 	}
 	var all []missed
-	for k := range t.watchers {
-		var e wire.Event
-		var fired bool
-		if k.kind == wire.WatchChild {
-			e, fired = missedChildren(since, k.path, now)
-		} else if _, was := before(k.path); was {
-			e, fired = missedData(since, k.path, now)
-		} else {
-			e, fired = missedCreate(k.path, now)
-		}
+	add := func(kind wire.WatchKind, e wire.Event, fired bool) {
 		if fired {
-			all = append(all, missed{k.kind, e})
+			all = append(all, missed{kind, e})
+		}
+	}
+	var gaps []due[W]
+	for path, s := range t.index.spots {
+		if s.data != nil {
+			if _, was := before(path); was {
+				e, fired := missedData(since, path, now)
+				add(wire.WatchData, e, fired)
+			} else {
+				e, fired := missedCreate(path, now)
+				add(wire.WatchData, e, fired)
+			}
+		}
+		if s.child != nil {
+			e, fired := missedChildren(since, path, now)
+			add(wire.WatchChild, e, fired)
+		}
+		gaps = appendDue(appendDue(gaps, s.persistent, wire.EventGap), s.recursive, wire.EventGap)
+	}
+	slices.SortFunc(gaps, func(a, b due[W]) int {
+		return cmp.Or(strings.Compare(a.watch.spec.Path, b.watch.spec.Path), cmp.Compare(a.watch.spec.ID, b.watch.spec.ID))
+	})
+	for _, d := range gaps {
+		if d.from = max(since, d.watch.spec.Since); d.from < zxid {
+			deliver(d.watch.w, d.tell(zxid, nil))
 		}
 	}
 	slices.SortFunc(all, func(a, b missed) int {
@@ -95,14 +113,14 @@ func (t *Table[W]) Resync(since znode.Zxid, before, now Lookup, deliver func(W, 
 	}
 	gone := map[telling]struct{}{} // as in CatchUp
 	for _, m := range all {
-		t.fire(m.kind, m.event, func(w W, e wire.Event) {
-			if e.Type == wire.EventDeleted {
-				if _, told := gone[telling{w, e.Path}]; told {
+		t.fire(m.kind, t.index.spots[m.event.Path], m.event, nil, func(w W, told Told) {
+			if m.event.Type == wire.EventDeleted {
+				if _, already := gone[telling{w, m.event.Path}]; already {
 					return
 				}
-				gone[telling{w, e.Path}] = struct{}{}
+				gone[telling{w, m.event.Path}] = struct{}{}
 			}
-			deliver(w, e)
+			deliver(w, told)
 		})
 	}
 }

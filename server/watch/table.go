@@ -2,7 +2,6 @@ package watch
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/coxswain-io/coxswain/wire"
 	"github.com/coxswain-io/coxswain/znode"
@@ -11,7 +10,7 @@ import (
 // ErrTooMany is returned when a watcher has [MaxPerWatcher] watches already, or [MaxPathBytesPerWatcher] in their paths.
 var ErrTooMany = errors.New("too many watches on this connection: let some fire or remove them first")
 
-// key names one thing that can be watched: a node's data and existence, or its list of children.
+// key names one thing that can be watched once: a node's data and existence, or its list of children.
 type key struct {
 	kind wire.WatchKind
 	path string
@@ -19,54 +18,72 @@ type key struct {
 
 // Table is the watches of one server. W identifies a watcher, that is, a connection.
 type Table[W comparable] struct {
-	watchers map[key]map[W]struct{}
-	owned    map[W]*owned // the same relation from the other side, for Drop and the limits
-	count    int
-
-	told map[W]struct{} // during one change: who has had a Deleted already
+	index index[W]
+	owned map[W]*owned[W] // the same relation from the other side, for Drop and the limits
+	count int
+	due   []due[W] // during one change; kept for its room
 }
 
 // owned is the watches of one watcher.
-type owned struct {
+type owned[W comparable] struct {
 	keys  map[key]struct{}
-	bytes int // of their paths
+	ids   map[wire.WatchID]*standing[W] // persistent ones, also while they are replayed
+	bytes int                           // of their paths
 }
 
 // NewTable returns a table without watches.
 func NewTable[W comparable]() *Table[W] {
-	return &Table[W]{watchers: map[key]map[W]struct{}{}, owned: map[W]*owned{}, told: map[W]struct{}{}}
+	return &Table[W]{index: newIndex[W](), owned: map[W]*owned[W]{}}
 }
 
-// Len is the number of watches.
+// Len is the number of watches, those that are still replayed included.
 func (t *Table[W]) Len() int { return t.count }
+
+// ownedBy returns the watches of w, made if it has none.
+func (t *Table[W]) ownedBy(w W) *owned[W] {
+	mine := t.owned[w]
+	if mine == nil {
+		mine = &owned[W]{keys: map[key]struct{}{}, ids: map[wire.WatchID]*standing[W]{}}
+		t.owned[w] = mine
+	}
+	return mine
+}
+
+// fits reports whether more watches, with so many bytes of paths, are within the limits.
+func (o *owned[W]) fits(watches, bytes int) bool {
+	return len(o.keys)+len(o.ids)+watches <= MaxPerWatcher && o.bytes+bytes <= MaxPathBytesPerWatcher
+}
 
 // Add registers w for the next change of kind at path, which need not exist. It returns [ErrTooMany] or nil.
 func (t *Table[W]) Add(w W, kind wire.WatchKind, path string) error {
 	k := key{kind, path}
-	mine := t.owned[w]
-	if mine == nil {
-		mine = &owned{keys: map[key]struct{}{}}
-		t.owned[w] = mine
-	}
+	mine := t.ownedBy(w)
 	if _, ok := mine.keys[k]; ok {
 		return nil
 	}
-	if len(mine.keys) >= MaxPerWatcher || mine.bytes+len(path) > MaxPathBytesPerWatcher {
+	if !mine.fits(1, len(path)) {
 		return ErrTooMany
 	}
 	mine.keys[k] = struct{}{}
 	mine.bytes += len(path)
-	watchers := t.watchers[k]
-	if watchers == nil {
-		watchers = map[W]struct{}{}
-		t.watchers[k] = watchers
+	watchers := t.index.spotFor(path).watchers(kind)
+	if *watchers == nil {
+		*watchers = map[W]struct{}{}
 	}
-	watchers[w] = struct{}{}
+	(*watchers)[w] = struct{}{}
 	t.count++
 	return nil
 }
 
-// Remove takes back a registration and reports whether there was one.
+// watchers is the set of the spot's one-shot watchers of kind.
+func (s *spot[W]) watchers(kind wire.WatchKind) *map[W]struct{} {
+	if kind == wire.WatchChild {
+		return &s.child
+	}
+	return &s.data
+}
+
+// Remove takes back the registration of a one-shot watch and reports whether there was one.
 func (t *Table[W]) Remove(w W, kind wire.WatchKind, path string) bool {
 	k := key{kind, path}
 	mine := t.owned[w]
@@ -77,11 +94,34 @@ func (t *Table[W]) Remove(w W, kind wire.WatchKind, path string) bool {
 		return false
 	}
 	t.forget(w, k)
-	if watchers := t.watchers[k]; len(watchers) > 1 {
-		delete(watchers, w)
-	} else {
-		delete(t.watchers, k)
+	s := t.index.spots[path]
+	watchers := s.watchers(kind)
+	delete(*watchers, w)
+	if len(*watchers) == 0 {
+		*watchers = nil
+		t.index.prune(path, s)
 	}
+	return true
+}
+
+// RemoveID ends a persistent watch, whether it is live or still replayed, and reports whether there was one.
+func (t *Table[W]) RemoveID(w W, id wire.WatchID) bool {
+	mine := t.owned[w]
+	if mine == nil {
+		return false
+	}
+	s := mine.ids[id]
+	if s == nil {
+		return false
+	}
+	s.removed = true
+	if s.replay != nil {
+		s.replay.left--
+	} else {
+		t.index.remove(s)
+	}
+	delete(mine.ids, id)
+	t.forgot(w, mine, s.spec.Path)
 	return true
 }
 
@@ -91,6 +131,9 @@ func (t *Table[W]) Drop(w W) {
 		for k := range mine.keys {
 			t.Remove(w, k.kind, k.path)
 		}
+		for id := range mine.ids {
+			t.RemoveID(w, id)
+		}
 	}
 }
 
@@ -98,62 +141,70 @@ func (t *Table[W]) Drop(w W) {
 func (t *Table[W]) forget(w W, k key) {
 	mine := t.owned[w]
 	delete(mine.keys, k)
-	mine.bytes -= len(k.path)
-	if len(mine.keys) == 0 {
+	t.forgot(w, mine, k.path)
+}
+
+// forgot counts a watch at path that is no more.
+func (t *Table[W]) forgot(w W, mine *owned[W], path string) {
+	mine.bytes -= len(path)
+	if len(mine.keys) == 0 && len(mine.ids) == 0 {
 		delete(t.owned, w)
 	}
 	t.count--
 }
 
-// Fire tells the watchers that changes concern, by the trigger table W-1, and forgets their watches. All changes are of
-// one transaction and have its zxid.
-func (t *Table[W]) Fire(zxid znode.Zxid, changes []znode.Change, deliver func(W, wire.Event)) {
+// Fire tells the watchers that changes concern, by the trigger table W-1, and forgets the one-shot watches that were told.
+// All changes are of one transaction and have its zxid.
+func (t *Table[W]) Fire(zxid znode.Zxid, changes []znode.Change, deliver func(W, Told)) {
 	if t.count == 0 {
 		return
 	}
-	for _, c := range changes {
-		own := wire.Event{Zxid: zxid, Type: wire.EventType(c.Type), Path: c.Path}
-		children := wire.Event{Zxid: zxid, Type: wire.EventChildrenChanged, Path: parent(c.Path)}
-		switch c.Type {
-		case znode.Created:
-			t.fire(wire.WatchData, own, deliver)
-			t.fire(wire.WatchChild, children, deliver)
-		case znode.Deleted:
-			for w := range t.watchers[key{wire.WatchData, c.Path}] {
-				t.told[w] = struct{}{}
+	for i := range changes {
+		c := &changes[i]
+		own, above := t.index.around(c)
+		if own != nil {
+			t.fireOwn(zxid, c, own, deliver)
+		}
+		t.due = t.index.match(c, own, above, t.due[:0])
+		for i := range t.due {
+			if d := &t.due[i]; zxid > d.watch.spec.Since {
+				deliver(d.watch.w, d.tell(zxid, c))
 			}
-			t.fire(wire.WatchData, own, deliver)
-			t.fire(wire.WatchChild, own, func(w W, e wire.Event) {
-				if _, already := t.told[w]; !already {
-					deliver(w, e)
-				}
-			})
-			clear(t.told)
-			t.fire(wire.WatchChild, children, deliver)
-		case znode.DataChanged:
-			t.fire(wire.WatchData, own, deliver)
+		}
+		clear(t.due) // let go of the watches
+		if above != nil {
+			t.fire(wire.WatchChild, above, wire.Event{Zxid: zxid, Type: wire.EventChildrenChanged, Path: parent(c.Path)}, nil, deliver)
 		}
 	}
+	if cap(t.due) > dueKeepMax {
+		t.due = nil
+	}
 }
 
-// fire delivers e to everyone who watches kind at its path, and forgets those watches.
-func (t *Table[W]) fire(kind wire.WatchKind, e wire.Event, deliver func(W, wire.Event)) {
-	k := key{kind, e.Path}
-	watchers, ok := t.watchers[k]
-	if !ok {
+// fireOwn tells the one-shot watchers at the path of a change. Who watches both data and children of a node that is
+// deleted is told once.
+func (t *Table[W]) fireOwn(zxid znode.Zxid, c *znode.Change, own *spot[W], deliver func(W, Told)) {
+	e := wire.Event{Zxid: zxid, Type: wire.EventType(c.Type), Path: c.Path}
+	data := own.data
+	t.fire(wire.WatchData, own, e, nil, deliver)
+	if c.Type == znode.Deleted {
+		t.fire(wire.WatchChild, own, e, data, deliver)
+	}
+}
+
+// fire delivers e to the one-shot watchers of kind at a spot, but not to those in already, and forgets the watches of all.
+func (t *Table[W]) fire(kind wire.WatchKind, at *spot[W], e wire.Event, already map[W]struct{}, deliver func(W, Told)) {
+	watchers := *at.watchers(kind)
+	if watchers == nil {
 		return
 	}
-	delete(t.watchers, k)
+	*at.watchers(kind) = nil
+	t.index.prune(e.Path, at)
+	k := key{kind, e.Path}
 	for w := range watchers {
 		t.forget(w, k)
-		deliver(w, e)
+		if _, told := already[w]; !told {
+			deliver(w, Told{Event: e})
+		}
 	}
-}
-
-// parent is the path of the node that holds path in its list of children.
-func parent(path string) string {
-	if i := strings.LastIndexByte(path, '/'); i > 0 {
-		return path[:i]
-	}
-	return "/"
 }

@@ -46,7 +46,8 @@ func TestTriggers(t *testing.T) {
 			}
 			fire := func() []string {
 				var got []string
-				table.Fire(7, []znode.Change{test.change}, func(w string, e wire.Event) {
+				table.Fire(7, []znode.Change{test.change}, func(w string, told Told) {
+					e := told.Event
 					if e.Zxid != 7 {
 						t.Errorf("event of zxid %v in transaction 7", e.Zxid)
 					}
@@ -89,7 +90,9 @@ func TestCatchUp(t *testing.T) {
 	table := NewTable[string]()
 	list := List{Data: []string{"/old", "/set", "/gone", "/children"}, Exist: []string{"/absent", "/new"}, Child: []string{"/old", "/children", "/gone"}}
 	var got []string
-	err := table.CatchUp("a", 10, list, lookup, func(_ string, e wire.Event) { got = append(got, fmt.Sprintf("%d %v %s", e.Zxid, e.Type, e.Path)) })
+	err := table.CatchUp("a", 10, list, lookup, func(_ string, e Told) {
+		got = append(got, fmt.Sprintf("%d %v %s", e.Event.Zxid, e.Event.Type, e.Event.Path))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +124,7 @@ func TestResyncAfterSnapshot(t *testing.T) {
 		}
 	}
 	var got []string
-	table.Resync(5, of(before), of(now), func(w string, e wire.Event) { got = append(got, fmt.Sprintf("%s %v %s", w, e.Type, e.Path)) })
+	table.Resync(5, 9, of(before), of(now), func(w string, e Told) { got = append(got, fmt.Sprintf("%s %v %s", w, e.Event.Type, e.Event.Path)) })
 	want := []string{"w Deleted /c", "v Deleted /c", "w Created /d", "w DataChanged /a"}
 	if !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q", got, want)
@@ -199,7 +202,7 @@ func TestModel(t *testing.T) {
 			default:
 				c := change(znode.ChangeType(1+rng.IntN(3)), paths[1+rng.IntN(len(paths)-1)])
 				var got, want []string
-				table.Fire(1, []znode.Change{c}, func(w int, e wire.Event) { got = append(got, fmt.Sprint(w, e.Type, e.Path)) })
+				table.Fire(1, []znode.Change{c}, func(w int, e Told) { got = append(got, fmt.Sprint(w, e.Event.Type, e.Event.Path)) })
 				told := map[int]bool{}
 				model = slices.DeleteFunc(model, func(o registration) bool {
 					own := o.path == c.Path && (o.kind == wire.WatchData || c.Type == znode.Deleted)

@@ -1,0 +1,328 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/coxswain-io/coxswain/wire"
+	"github.com/coxswain-io/coxswain/znode"
+)
+
+// observer is a persistent watch whose events a test writes as lines, with zxids counted from its start: "1 Created /a",
+// "9 Gap /a from 5".
+type observer struct {
+	*PersistentWatch
+	start Zxid
+}
+
+func observe(t *testing.T, s *service, c *Client, path string, opts ...WatchOption) observer {
+	t.Helper()
+	w, err := c.AddWatch(t.Context(), path, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return observer{w, s.newest()}
+}
+
+func (o observer) line(e Event) string {
+	text := fmt.Sprint(uint64(e.Zxid-o.start), " ", e.Type, " ", e.Path)
+	if e.Type == EventGap {
+		text += fmt.Sprint(" from ", uint64(e.From-o.start))
+	}
+	return text
+}
+
+// taken is all that can be taken from the channel now; "closed" is its end.
+func (o observer) taken() (lines []string) {
+	synctest.Wait()
+	for {
+		select {
+		case e, open := <-o.C():
+			if !open {
+				return append(lines, "closed")
+			}
+			lines = append(lines, o.line(e))
+			synctest.Wait() // for the pump
+		default:
+			return lines
+		}
+	}
+}
+
+// tells demands that exactly these events can be taken now.
+func (o observer) tells(t *testing.T, want ...string) {
+	t.Helper()
+	if got := o.taken(); !slices.Equal(got, want) {
+		t.Errorf("the watch on %s has told %q, want %q", o.path, got, want)
+	}
+}
+
+// backlogs is how many events wait behind the channels of all watches of a client, and how many goroutines serve them.
+func backlogs(c *Client) (events, bytes, pumps int) {
+	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.streams.pumps {
+		for _, w := range p.watches {
+			events += len(w.backlog.events)
+		}
+	}
+	return events, c.streams.backlogBytes, len(c.streams.pumps)
+}
+
+func (s *service) reachable(yes bool) {
+	s.script(func() {
+		if s.onDial = nil; !yes {
+			s.onDial = func(string) error { return errRefused }
+		}
+	})
+	if !yes {
+		synctest.Wait() // for what is on its way
+		s.cut()
+	}
+}
+
+func TestPersistentWatchTellsEachChangeOfItsNodeAndOfItsChildren(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		w := observe(t, s, c, "/p")
+		s.set("/p", "created")
+		s.set("/p", "set")
+		s.set("/p/c", "a child")
+		s.set("/p/c", "a child's data are not the parent's business")
+		s.set("/p/c/d", "nor are grandchildren")
+		s.set("/pc", "nor neighbours")
+		s.remove("/p/c/d")
+		s.remove("/p/c")
+		s.remove("/p")
+		s.set("/p", "again")
+		w.tells(t, "1 Created /p", "2 DataChanged /p", "3 ChildrenChanged /p", "8 ChildrenChanged /p", "9 Deleted /p", "10 Created /p")
+	})
+}
+
+func TestRecursiveWatchTellsEachChangeAtAndBelowItsPath(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		w, root := observe(t, s, c, "/p", Recursive()), observe(t, s, c, "/", Recursive())
+		s.set("/p", "")
+		s.set("/p/c", "")
+		s.set("/p/c/d", "")
+		s.set("/p/c", "set")
+		s.set("/pc", "a neighbour")
+		s.remove("/p/c/d")
+		below := []string{"1 Created /p", "2 Created /p/c", "3 Created /p/c/d", "4 DataChanged /p/c", "6 Deleted /p/c/d"}
+		w.tells(t, below...)
+		root.tells(t, slices.Insert(below, 4, "5 Created /pc")...)
+	})
+}
+
+func TestEventsBringTheNodeIfAsked(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		plain, stat, node := addedOn(t, c, "/a"), addedOn(t, c, "/a", WithNodeStat()), addedOn(t, c, "/a", WithNode())
+		s.transact(
+			znode.Op{Kind: znode.OpCreate, Path: "/a", Data: []byte("one")}, znode.Op{Kind: znode.OpSet, Path: "/a", Data: []byte("three")},
+			znode.Op{Kind: znode.OpCreate, Path: "/a/b"}, znode.Op{Kind: znode.OpDelete, Path: "/a/b"}, znode.Op{Kind: znode.OpDelete, Path: "/a"},
+		)
+		for i, want := range []string{"one", "three", "", "", ""} {
+			p, st, n := <-plain.C(), <-stat.C(), <-node.C()
+			if p.Stat != (Stat{}) || p.Data != nil {
+				t.Errorf("%v has brought something", p)
+			}
+			if st.Stat != n.Stat || st.Data != nil || string(n.Data) != want {
+				t.Errorf("event %d: %v and %v, want %q", i, st, n, want)
+			}
+			if n.Stat.DataLength != int64(len(want)) || (n.Stat.Czxid != 0) != (want != "") {
+				t.Errorf("event %d: %+v", i, n.Stat)
+			}
+		}
+	})
+}
+
+func addedOn(t *testing.T, c *Client, path string, opts ...WatchOption) *PersistentWatch {
+	t.Helper()
+	w, err := c.AddWatch(t.Context(), path, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestViewsAreToldTheirOwnPaths(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		s.set("/root", "")
+		s.set("/root/dir", "")
+		view, err := c.Chroot("/root/dir")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, one := observe(t, s, view, "/", Recursive()), observe(t, s, view, "/one")
+		s.set("/root/dir", "the view's root")
+		s.set("/root/dir/one", "")
+		s.set("/root/dir/one/two", "")
+		s.set("/one", "outside")
+		s.reachable(false)
+		s.remove("/root/dir/one/two")
+		s.forgetHistory()
+		s.reachable(true)
+		all.tells(t, "1 DataChanged /", "2 Created /one", "3 Created /one/two", "5 Gap / from 2")
+		one.tells(t, "2 Created /one", "3 ChildrenChanged /one", "5 Gap /one from 2")
+	})
+}
+
+func TestSinceTellsWhatHasHappened(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		start := s.newest()
+		s.set("/a", "")
+		s.set("/a", "set")
+		s.set("/b", "")
+		for since, want := range [][]string{{"1 Created /a", "2 DataChanged /a"}, {"2 DataChanged /a"}, nil, nil} {
+			w := observer{addedOn(t, c, "/a", Since(start+Zxid(since))), start}
+			w.tells(t, want...)
+		}
+		s.forgetHistory()
+		early, exact := observer{addedOn(t, c, "/a", Since(start+1)), start}, observer{addedOn(t, c, "/a", Since(start+3)), start}
+		ever := addedOn(t, c, "/a", Since(0))
+		future := observer{addedOn(t, c, "/a", Since(start+5)), start}
+		s.remove("/a")
+		s.set("/b", "")
+		s.set("/a", "")
+		early.tells(t, "3 Gap /a from 1", "4 Deleted /a", "6 Created /a")
+		exact.tells(t, "4 Deleted /a", "6 Created /a")
+		future.tells(t, "6 Created /a") // another server had told the rest
+		if e := <-ever.C(); e.Type != EventGap || e.From != 0 || e.Zxid != start+3 {
+			t.Errorf("got %v", e)
+		}
+	})
+}
+
+func TestAddWatchIsRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		if _, err := c.AddWatch(t.Context(), "a"); !errors.Is(err, ErrBadArguments) {
+			t.Errorf("a relative path: %v", err)
+		}
+		s.script(func() { s.limits.Watches = 2 })
+		addedOn(t, c, "/a")
+		addedOn(t, c, "/a")
+		if _, err := c.AddWatch(t.Context(), "/b"); !errors.Is(err, ErrTooMany) || err.Error() != "too many: /b (no room)" {
+			t.Errorf("refused by the service: %v", err)
+		}
+		s.cut()
+		if err := c.Sync(t.Context()); err != nil { // the client knows the limit now
+			t.Error(err)
+		}
+		n := len(s.requests)
+		if _, err := c.AddWatch(t.Context(), "/b"); !errors.Is(err, ErrTooMany) || len(s.requests) != n {
+			t.Errorf("refused by the client: %v", err)
+		}
+		gone, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New("enough"))
+		if _, err := c.AddWatch(gone, "/a"); err == nil || !NotApplied(err) || err.Error() != "add watch /a: enough (session connected)" {
+			t.Errorf("a context that has ended: %v", err)
+		}
+		if len(c.streams.watches) != 2 {
+			t.Errorf("%d watches", len(c.streams.watches))
+		}
+		if err := c.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := c.AddWatch(t.Context(), "/a"); !errors.Is(err, ErrClosed) {
+			t.Errorf("a closed client: %v", err)
+		}
+	})
+}
+
+func TestAddWatchWaitsForAServer(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		s.reachable(false)
+		added := make(chan observer)
+		go func() { added <- observe(t, s, c, "/a") }()
+		synctest.Wait()
+		s.set("/a", "before the watch is set")
+		s.reachable(true)
+		w := <-added
+		s.set("/a", "after")
+		w.tells(t, "1 DataChanged /a")
+	})
+}
+
+// A watch is not lost, and not set twice, when the connection breaks while it is being set.
+func TestAddWatchSurvivesBrokenConnections(t *testing.T) {
+	for _, what := range []answer{hangUp, loseReply, ignore} {
+		inBubble(t, func(t *testing.T, s *service, c *Client) {
+			s.script(func() { s.onRequest = once(wire.AddWatches, what) })
+			w := observe(t, s, c, "/a")
+			s.set("/a", "")
+			w.tells(t, "1 Created /a")
+			if n := s.persistentWatches(); n != 1 {
+				t.Errorf("the server has %d watches", n)
+			}
+		})
+	}
+}
+
+func TestCancelledAddWatchLeavesNoWatch(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		for _, connected := range []bool{true, false} {
+			s.reachable(connected)
+			synctest.Wait()
+			var held []byte
+			s.script(func() {
+				s.onRequest = func(p *peer, r *wire.Request) answer {
+					if r.Kind != wire.AddWatches || held != nil {
+						return proceed
+					}
+					held = s.carryOut(p, r) // the answer comes late
+					return ignore
+				}
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			failed := make(chan error)
+			go func() { _, err := c.AddWatch(ctx, "/a", Since(0)); failed <- err }()
+			synctest.Wait()
+			cancel()
+			if err := <-failed; !errors.Is(err, context.Canceled) || !NotApplied(err) {
+				t.Errorf("got %v", err)
+			}
+			s.script(func() {
+				for p := range s.peers {
+					p.out <- held
+				}
+			})
+			s.reachable(true)
+			if err := c.Sync(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if n := s.persistentWatches(); n != 0 || len(c.streams.watches) != 0 {
+				t.Errorf("connected %v: the server has %d watches, the client %d", connected, n, len(c.streams.watches))
+			}
+		}
+	})
+}
+
+func TestClosedWatchIsRemovedAtTheServer(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		kept, closed := observe(t, s, c, "/a"), observe(t, s, c, "/a")
+		s.set("/a", "")
+		synctest.Wait()
+		closed.Close()
+		closed.Close()
+		synctest.Wait()
+		if n := s.persistentWatches(); n != 1 {
+			t.Errorf("the server has %d watches", n)
+		}
+		s.set("/a", "1")
+		closed.tells(t, "1 Created /a", "closed")
+		kept.tells(t, "1 Created /a", "2 DataChanged /a")
+		if !errors.Is(closed.Err(), ErrClosed) || kept.Err() != nil {
+			t.Errorf("%v, %v", closed.Err(), kept.Err())
+		}
+		s.reachable(false)
+		kept.Close()
+		s.reachable(true)
+		if err := c.Sync(t.Context()); err != nil || s.persistentWatches() != 0 {
+			t.Errorf("%v, the server has %d watches", err, s.persistentWatches())
+		}
+	})
+}

@@ -1,0 +1,171 @@
+package client
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"testing/synctest"
+
+	"github.com/coxswain-io/coxswain/wire"
+)
+
+// inViews runs a test twice: with a client of its own, and with a view of one, which must behave the same.
+func inViews(t *testing.T, test func(t *testing.T, s *service, c *Client)) {
+	t.Run("client", func(t *testing.T) { inBubble(t, test) })
+	t.Run("view", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, s *service, c *Client) { test(t, s, viewOf(t, c, "/app/v1")) })
+	})
+}
+
+// viewOf returns a view of c whose root is there.
+func viewOf(t *testing.T, c *Client, root string) *Client {
+	t.Helper()
+	view, err := c.Chroot(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := view.Create(t.Context(), "/", nil, Parents(), IfAbsent()); err != nil {
+		t.Fatal(err)
+	}
+	return view
+}
+
+// makeNodes creates nodes with their paths as data.
+func makeNodes(t *testing.T, c *Client, paths ...string) {
+	t.Helper()
+	for _, path := range paths {
+		if _, _, err := c.Create(t.Context(), path, []byte(path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestViewTakesAndTellsItsOwnPaths(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		ctx := t.Context()
+		outer := viewOf(t, c, "/app")
+		view := viewOf(t, outer, "/v1")
+		if path, _, err := view.Create(ctx, "/n-", nil, Sequential(), Ephemeral()); err != nil || path != "/n-0000000000" {
+			t.Errorf("create: %q %v", path, err)
+		}
+		if path, _, err := view.Create(ctx, "/", nil, Sequential()); err != nil || path != "/0000000001" {
+			t.Errorf("a sequential create of a number alone: %q %v", path, err)
+		}
+		if paths, err := view.Ephemerals(ctx, "/"); err != nil || !reflect.DeepEqual(paths, []string{"/n-0000000000"}) {
+			t.Errorf("ephemerals: %q %v", paths, err)
+		}
+		if names, _, err := c.Children(ctx, "/app/v1"); err != nil || !reflect.DeepEqual(names, []string{"0000000001", "n-0000000000"}) {
+			t.Errorf("what the client itself sees: %q %v", names, err)
+		}
+		if n, err := view.Descendants(ctx, "/"); err != nil || n != 2 {
+			t.Errorf("descendants: %d %v", n, err)
+		}
+		results, _, err := view.MultiRead(ctx, []ReadOp{ChildrenOf("/"), GetOf("/absent")})
+		if err != nil || len(results[0].Children) != 2 || results[1].Err == nil || results[1].Err.Error() != "no node: /absent" {
+			t.Errorf("multi-read: %+v %v", results, err)
+		}
+		if same, err := view.Chroot("/"); err != nil || same != view {
+			t.Errorf("a view of everything: %v", err)
+		}
+		if _, err := view.Chroot("x"); !errors.Is(err, ErrBadArguments) {
+			t.Errorf("a view of an illegal path: %v", err)
+		}
+	})
+}
+
+func TestErrorsOfAViewNameItsPaths(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		ctx := t.Context()
+		view := viewOf(t, c, "/app")
+		makeNodes(t, view, "/x", "/x/y")
+		for text, call := range map[string]func() error{
+			"no node: /absent": func() error { _, err := view.Get(ctx, "/absent"); return err },
+			"no node: /a (parent of /a/b; the option Parents makes it)":            func() error { _, _, err := view.Create(ctx, "/a/b", nil); return err },
+			"operation 0: not empty: /x (its children come first, it has 1)":              func() error { _, err := view.Multi(ctx, DeleteOp("/x")); return err },
+			"bad version: /x has version 0, expected 3":                                   func() error { _, err := view.Set(ctx, "/x", nil, IfVersion(3)); return err },
+			"node exists: /x (a tree is copied to where nothing is; choose another path)": func() error { _, _, err := view.CopyTree(ctx, "/x/y", "/x"); return err },
+			`else: operation 0: node exists: /x`: func() error {
+				_, err := view.Txn(ctx, If(AbsentOp("/x")).Else(CreateOp("/x", nil)))
+				return err
+			},
+		} {
+			if err := call(); err == nil || err.Error() != text {
+				t.Errorf("got %v, want %s", err, text)
+			}
+		}
+	})
+}
+
+// With a root in front an illegal path might look legal, or name something outside.
+func TestViewRefusesPathsThatDoNotBeginAtItsRoot(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		ctx := t.Context()
+		view := viewOf(t, c, "/app")
+		before := len(s.requests)
+		for _, bad := range []string{"", "x", "le", "../app", "/../x", "//x", "/x/"} {
+			for name, call := range map[string]func() error{
+				"create":      func() error { _, _, err := view.Create(ctx, bad, nil); return err },
+				"set":         func() error { _, err := view.Set(ctx, bad, nil); return err },
+				"delete tree": func() error { _, err := view.DeleteTree(ctx, bad); return err },
+				"copy from":   func() error { _, _, err := view.CopyTree(ctx, bad, "/y"); return err },
+				"copy to":     func() error { _, _, err := view.CopyTree(ctx, "/y", bad); return err },
+				"multi":       func() error { _, err := view.Multi(ctx, CheckOp(bad)); return err },
+				"condition":   func() error { _, err := view.Txn(ctx, If(AbsentOp(bad))); return err },
+				"get":         func() error { _, err := view.Get(ctx, bad); return err },
+				"list":        func() error { _, err := view.ListPage(ctx, bad, "", 0); return err },
+			} {
+				if err := call(); !errors.Is(err, ErrBadArguments) || !NotApplied(err) {
+					t.Errorf("%s of %q: %v", name, bad, err)
+				}
+			}
+		}
+		if len(s.requests) != before {
+			t.Errorf("%d requests were sent", len(s.requests)-before)
+		}
+	})
+}
+
+// Rules about special paths are about the service's paths.
+func TestSpecialPathsAreOrdinaryInAView(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		ctx := t.Context()
+		view := viewOf(t, c, "/app")
+		if _, _, err := view.Create(ctx, "/zookeeper", nil); err != nil {
+			t.Errorf("a name that is reserved at the root of the tree only: %v", err)
+		}
+		if n, err := view.DeleteTree(ctx, "/"); err != nil || n != 2 {
+			t.Errorf("the root of the view: %d %v", n, err)
+		}
+		if _, there, err := c.Exists(ctx, "/app"); there || err != nil {
+			t.Errorf("it is still there: %v", err)
+		}
+		if _, err := c.DeleteTree(ctx, "/"); !errors.Is(err, ErrBadArguments) {
+			t.Errorf("the root of the tree: %v", err)
+		}
+	})
+}
+
+func TestViewsShareSessionAndOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService("one:1")
+		c := connect(t, s)
+		view := viewOf(t, c, "/app")
+		makeNodes(t, view, "/a")
+		if node, err := c.Get(t.Context(), "/app/a"); err != nil || string(node.Data) != "/a" {
+			t.Errorf("%+v %v", node, err)
+		}
+		if view.Session().ID != c.Session().ID || len(s.hellos) != 1 {
+			t.Errorf("the view has its own session")
+		}
+		s.script(func() {
+			for i, r := range s.requests {
+				if r.Kind.Write() && int(r.Seq) != i+1 {
+					t.Errorf("request %d is write %d", i, r.Seq)
+				}
+			}
+			if s.requests[0].Kind != wire.Create {
+				t.Errorf("the first request is a %v", s.requests[0].Kind)
+			}
+		})
+	})
+}

@@ -1,0 +1,235 @@
+package wire
+
+import (
+	"github.com/coxswain-io/coxswain/session"
+	"github.com/coxswain-io/coxswain/znode"
+)
+
+// Entry is one node in a list.
+type Entry struct {
+	Name string     // Children: the name. List: the path
+	Stat znode.Stat // zero unless asked for
+	Data []byte     // nil unless asked for; a copy
+}
+
+// BeginChildrenResult appends the beginning of a Children result; entries follow, each by [AppendEntry] or each by
+// [AppendNodeEntry], then [EndChildrenResult].
+func BeginChildrenResult(dst []byte) ([]byte, ListMark) {
+	return BeginList(AppendArray(dst, 3))
+}
+
+// EndChildrenResult ends a Children result of n entries. more tells that there are children behind the last entry; stat is
+// the parent's.
+func EndChildrenResult(dst []byte, mark ListMark, n int, more bool, stat *znode.Stat) []byte {
+	dst = EndList(dst, mark, n)
+	dst = AppendBool(dst, more)
+	return AppendStat(dst, stat)
+}
+
+// BeginListResult appends the beginning of a List result; entries follow as in a Children result, then [EndListResult].
+func BeginListResult(dst []byte) ([]byte, ListMark) { return BeginChildrenResult(dst) }
+
+// EndListResult ends a List result of n entries, which shows the tree as of the given zxid.
+func EndListResult(dst []byte, mark ListMark, n int, more bool, asOf znode.Zxid) []byte {
+	dst = EndList(dst, mark, n)
+	dst = AppendBool(dst, more)
+	return AppendUint(dst, uint64(asOf))
+}
+
+// AppendEntry appends an entry that is a name, or in a List a path, alone.
+func AppendEntry(dst []byte, name string) []byte { return AppendString(dst, name) }
+
+// AppendNodeEntry appends an entry with what withStat and withData ask for.
+func AppendNodeEntry(dst []byte, name string, n *znode.Node, withStat, withData bool) []byte {
+	dst = AppendArray(dst, optional(2, 1, withData))
+	dst = AppendString(dst, name)
+	if withStat {
+		stat := n.Stat()
+		dst = AppendStat(dst, &stat)
+	} else {
+		dst = AppendNil(dst)
+	}
+	if withData {
+		dst = AppendBytes(dst, n.Data())
+	}
+	return dst
+}
+
+// SessionEntry is one session in a list of sessions.
+type SessionEntry struct {
+	ID         session.ID
+	Name       string         // what its client calls itself
+	Server     session.Server // where it is attached, or was last
+	Attached   bool
+	TimeoutMS  int64
+	LeftMS     int64 // until it ends unless it is attached again, on the cluster clock; 0 while attached
+	Ephemerals int64
+	LastSeq    session.Seq // the number of its newest write
+}
+
+const sessionEntryFields = 8
+
+// BeginSessionsResult appends the beginning of a Sessions result; entries follow by [AppendSessionEntry], then
+// [EndSessionsResult].
+func BeginSessionsResult(dst []byte) ([]byte, ListMark) { return BeginEphemeralsResult(dst) }
+
+// AppendSessionEntry appends one session to a Sessions result.
+func AppendSessionEntry(dst []byte, e *SessionEntry) []byte {
+	dst = AppendArray(dst, sessionEntryFields)
+	dst = AppendUint(dst, uint64(e.ID))
+	dst = AppendString(dst, cut(e.Name, NameBytesMax))
+	dst = AppendUint(dst, uint64(e.Server))
+	dst = AppendBool(dst, e.Attached)
+	dst = AppendInt(dst, e.TimeoutMS)
+	dst = AppendInt(dst, e.LeftMS)
+	dst = AppendInt(dst, e.Ephemerals)
+	return AppendUint(dst, uint64(e.LastSeq))
+}
+
+// EndSessionsResult ends a Sessions result of n entries.
+func EndSessionsResult(dst []byte, mark ListMark, n int, more bool) []byte {
+	return EndEphemeralsResult(dst, mark, n, more)
+}
+
+// BeginEphemeralsResult appends the beginning of an Ephemerals result; paths follow by [AppendString], then
+// [EndEphemeralsResult].
+func BeginEphemeralsResult(dst []byte) ([]byte, ListMark) {
+	return BeginList(AppendArray(dst, 2))
+}
+
+// EndEphemeralsResult ends an Ephemerals result of n paths.
+func EndEphemeralsResult(dst []byte, mark ListMark, n int, more bool) []byte {
+	return AppendBool(EndList(dst, mark, n), more)
+}
+
+// DecodeChildren decodes the result of a Children, one call of visit for each child. more tells that there are children
+// behind the last one; stat is the parent's.
+func DecodeChildren(result []byte, visit func(Entry)) (more bool, stat znode.Stat, err error) {
+	d := NewDecoder(result)
+	f := d.Fields(1)
+	if f.Next() {
+		decodeEntries(&d, visit)
+	}
+	if f.Next() {
+		more = d.Bool()
+	}
+	if f.Next() {
+		stat = d.Stat()
+	}
+	f.End()
+	return more, stat, d.End()
+}
+
+// DecodeList decodes the result of a List, one call of visit for each node. more tells that there are nodes behind the
+// last one; asOf is the point in time that the page shows, to be stated when the next one is asked for.
+func DecodeList(result []byte, visit func(Entry)) (more bool, asOf znode.Zxid, err error) {
+	d := NewDecoder(result)
+	f := d.Fields(1)
+	if f.Next() {
+		decodeEntries(&d, visit)
+	}
+	if f.Next() {
+		more = d.Bool()
+	}
+	if f.Next() {
+		asOf = znode.Zxid(d.Uint())
+	}
+	f.End()
+	return more, asOf, d.End()
+}
+
+func decodeEntries(d *Decoder, visit func(Entry)) {
+	for range d.Array(0, listLengthMax) {
+		e := decodeEntry(d)
+		if d.Err() != nil {
+			return
+		}
+		visit(e)
+	}
+}
+
+// decodeEntry reads a name, or a name with a stat and data.
+func decodeEntry(d *Decoder) (e Entry) {
+	if !d.arrayNext() {
+		e.Name = d.String()
+		return e
+	}
+	f := d.Fields(1)
+	if f.Next() {
+		e.Name = d.String()
+	}
+	if f.Next() {
+		e.Stat = d.Stat()
+	}
+	if f.Next() {
+		e.Data = d.BytesCopy()
+	}
+	f.End()
+	return e
+}
+
+// DecodeSessions decodes the result of a Sessions, one call of visit for each session.
+func DecodeSessions(result []byte, visit func(SessionEntry)) (more bool, err error) {
+	d := NewDecoder(result)
+	f := d.Fields(1)
+	if f.Next() {
+		for range d.Array(0, listLengthMax) {
+			e := decodeSessionEntry(&d)
+			if d.Err() != nil {
+				break
+			}
+			visit(e)
+		}
+	}
+	if f.Next() {
+		more = d.Bool()
+	}
+	f.End()
+	return more, d.End()
+}
+
+func decodeSessionEntry(d *Decoder) (e SessionEntry) {
+	f := d.Fields(1)
+	if f.Next() {
+		e.ID = session.ID(d.Uint())
+	}
+	if f.Next() {
+		e.Name = d.String()
+	}
+	if f.Next() {
+		e.Server = session.Server(d.Uint())
+	}
+	if f.Next() {
+		e.Attached = d.Bool()
+	}
+	for _, number := range [...]*int64{&e.TimeoutMS, &e.LeftMS, &e.Ephemerals} {
+		if f.Next() {
+			*number = d.Int()
+		}
+	}
+	if f.Next() {
+		e.LastSeq = session.Seq(d.Uint())
+	}
+	f.End()
+	return e
+}
+
+// DecodeEphemerals decodes the result of an Ephemerals, one call of visit for each path.
+func DecodeEphemerals(result []byte, visit func(path string)) (more bool, err error) {
+	d := NewDecoder(result)
+	f := d.Fields(1)
+	if f.Next() {
+		for range d.Array(0, listLengthMax) {
+			path := d.String()
+			if d.Err() != nil {
+				break
+			}
+			visit(path)
+		}
+	}
+	if f.Next() {
+		more = d.Bool()
+	}
+	f.End()
+	return more, d.End()
+}
