@@ -2,9 +2,12 @@ package servertest
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,13 +17,15 @@ import (
 	"github.com/coxswain-io/coxswain/server"
 )
 
-// readyTimeout is how long servers may take to be ready; under the race detector on a busy machine they need much of it.
-const readyTimeout = time.Minute
-
 // Cluster is servers in this process. They are numbered from 0; their ids are one more.
 type Cluster struct {
+	// Immutable after Start.
 	t       testing.TB
 	configs []server.Config
+	between *serverNet // what lies between the servers
+	clients *clientNet // what lies between clients and servers
+
+	mu      sync.Mutex
 	servers []*server.Server // nil: stopped
 }
 
@@ -30,7 +35,7 @@ type Option func(*server.Config)
 // Start starts n servers and stops them when the test ends.
 func Start(t testing.TB, n int, options ...Option) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, servers: make([]*server.Server, n)}
+	c := &Cluster{t: t, servers: make([]*server.Server, n), between: newServerNet(n), clients: newClientNet()}
 	dir := t.TempDir()
 	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
 	members := map[uint64]string{}
@@ -48,21 +53,18 @@ func Start(t testing.TB, n int, options ...Option) *Cluster {
 		for _, o := range options {
 			o(&c.configs[i])
 		}
+		config := &c.configs[i]
+		c.between.index[config.RaftAddr] = i
+		config.DialRaft = c.between.dialFrom(i)
+		c.clients.addFront(config.ClientAddr)
+		config.ClientAddr = "127.0.0.1:0"
 	}
-	t.Cleanup(func() {
-		for i, s := range c.servers {
-			if s != nil {
-				c.Stop(i)
-			}
-		}
-	})
+	t.Cleanup(c.stopAll)
 	// Each server's first start asks the others whether it has run before, so they must start together.
 	started := make(chan error, n)
 	for i := range n {
 		go func() {
-			s, err := server.Start(c.configs[i])
-			c.servers[i] = s
-			started <- err
+			started <- c.start(i)
 		}()
 	}
 	for range n {
@@ -76,17 +78,20 @@ func Start(t testing.TB, n int, options ...Option) *Cluster {
 	return c
 }
 
-// freeAddrs finds loopback addresses that nobody listens on at the moment.
+// freeAddrs finds loopback addresses that nobody listens on at the moment, with ports that the kernel gives to nobody who
+// does not ask for them: so they are still free when a server starts, and when it starts again.
 func freeAddrs(t testing.TB, n int) []string {
 	t.Helper()
 	var addrs []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	for tries := 0; len(addrs) < n; tries++ {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(portMin+rand.N(portMax-portMin))))
+		switch {
+		case err == nil:
+			defer l.Close()
+			addrs = append(addrs, l.Addr().String())
+		case tries > portTriesMax:
 			t.Fatal(err)
 		}
-		defer l.Close()
-		addrs = append(addrs, l.Addr().String())
 	}
 	return addrs
 }
@@ -94,14 +99,28 @@ func freeAddrs(t testing.TB, n int) []string {
 // Len is the number of servers, stopped ones included.
 func (c *Cluster) Len() int { return len(c.servers) }
 
-// Server is server i, nil while it is stopped.
-func (c *Cluster) Server(i int) *server.Server { return c.servers[i] }
+// Server is server i, nil while it is stopped. Its own address is not the one that clients should use, see [Cluster.Addrs].
+func (c *Cluster) Server(i int) *server.Server { return c.running(i) }
 
-// Addrs are the client addresses of all servers, stopped ones included.
+func (c *Cluster) running(i int) *server.Server {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.servers[i]
+}
+
+// all returns the running servers by number.
+func (c *Cluster) all() []*server.Server {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.servers)
+}
+
+// Addrs are the addresses to which clients connect, of all servers, stopped ones included. The faults act on connections
+// to them.
 func (c *Cluster) Addrs() []string {
 	var addrs []string
-	for i := range c.configs {
-		addrs = append(addrs, c.configs[i].ClientAddr)
+	for _, f := range c.clients.fronts {
+		addrs = append(addrs, f.addr)
 	}
 	return addrs
 }
@@ -120,31 +139,64 @@ func (c *Cluster) Client(t testing.TB, change ...func(*client.Config)) *client.C
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		if t == c.t { // the test is over, not a part of it
+			c.liftAll()
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		_ = cl.Close(ctx) // the test may have closed it, expired it, or stopped the servers
 	})
 	return cl
 }
 
-// Stop closes server i; its data stays.
-func (c *Cluster) Stop(i int) {
-	c.t.Helper()
-	if err := c.servers[i].Close(); err != nil {
-		c.t.Errorf("stopping server %d: %v", i+1, err)
-	}
-	c.servers[i] = nil
-}
-
-// Run starts server i, which was stopped, on the data it had, and waits until it is ready.
-func (c *Cluster) Run(i int) {
-	c.t.Helper()
+// start starts server i and lets clients connect to it.
+func (c *Cluster) start(i int) error {
 	s, err := server.Start(c.configs[i])
 	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.servers[i] = s
+	c.mu.Unlock()
+	return c.clients.fronts[i].open(s.ClientAddr())
+}
+
+// Stop closes server i; its data stays. Clients are told to move, leadership is not handed over (see [Cluster.Drain]).
+func (c *Cluster) Stop(i int) {
+	c.t.Helper()
+	front := c.clients.fronts[i]
+	front.shut()
+	if err := c.running(i).Close(); err != nil {
+		c.t.Errorf("stopping server %d: %v", i+1, err)
+	}
+	c.clients.change(func() { front.paused = false })
+	c.mu.Lock()
+	c.servers[i] = nil
+	c.mu.Unlock()
+}
+
+// Run starts server i, which was stopped, drained or killed, on the data it had, and waits until it is ready. It is not
+// paused any more if it was; partitions stay.
+func (c *Cluster) Run(i int) {
+	c.t.Helper()
+	c.between.revive(i)
+	if err := c.start(i); err != nil {
 		c.t.Fatal(err)
 	}
-	c.servers[i] = s
 	c.WaitReady(i)
+}
+
+// stopAll ends everything.
+func (c *Cluster) stopAll() {
+	for i, s := range c.all() {
+		if s != nil {
+			c.Stop(i)
+		}
+	}
+	for _, f := range c.clients.fronts {
+		f.cut()
+	}
+	c.clients.running.Wait()
 }
 
 // WaitReady waits until server i serves.
@@ -152,22 +204,22 @@ func (c *Cluster) WaitReady(i int) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
-	if err := c.servers[i].Ready(ctx); err != nil {
+	if err := c.running(i).Ready(ctx); err != nil {
 		c.t.Fatalf("server %d is not ready: %v", i+1, err)
 	}
 }
 
-// Leader waits until the running servers agree on one of them as the leader.
+// Leader waits until those of the running servers that can reach a majority agree on one of them as the leader.
 func (c *Cluster) Leader() int {
 	c.t.Helper()
 	return wait(c.t, func() (int, bool) {
-		leader := 0
-		for _, s := range c.servers {
-			if s == nil {
+		leader, servers := 0, c.all()
+		for i, s := range servers {
+			if s == nil || !c.reachesMajority(i) {
 				continue
 			}
 			l := int(s.Status().Leader)
-			if l == 0 || c.servers[l-1] == nil || leader != 0 && l != leader {
+			if l == 0 || servers[l-1] == nil || !c.reachesMajority(l-1) || leader != 0 && l != leader {
 				return 0, false
 			}
 			leader = l
@@ -181,7 +233,7 @@ func (c *Cluster) Agree() {
 	c.t.Helper()
 	wait(c.t, func() (struct{}, bool) {
 		var first *server.Status
-		for _, s := range c.servers {
+		for _, s := range c.all() {
 			if s == nil {
 				continue
 			}
@@ -196,21 +248,36 @@ func (c *Cluster) Agree() {
 	})
 }
 
+// reachesMajority reports whether server i runs and reaches a majority of the servers.
+func (c *Cluster) reachesMajority(i int) bool {
+	running := make([]bool, c.Len())
+	for j, s := range c.all() {
+		running[j] = s != nil
+	}
+	return c.between.connected(i, running)
+}
+
 // wait asks again until the answer is there, and fails the test when that takes too long.
-func wait[T any](t testing.TB, ask func() (T, bool)) T {
+func wait[T any](t testing.TB, ask func() (T, bool)) (answer T) {
 	t.Helper()
-	deadline := time.NewTimer(readyTimeout)
+	if !until(readyTimeout, func() (ok bool) { answer, ok = ask(); return ok }) {
+		t.Fatal("waited too long")
+	}
+	return answer
+}
+
+// until asks again until the answer is yes; false if that takes longer than limit.
+func until(limit time.Duration, ask func() bool) bool {
+	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	ticker := time.NewTicker(5 * time.Millisecond)
+	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	for {
-		if v, ok := ask(); ok {
-			return v
-		}
+	for !ask() {
 		select {
 		case <-ticker.C:
 		case <-deadline.C:
-			t.Fatal("waited too long")
+			return false
 		}
 	}
+	return true
 }

@@ -255,14 +255,14 @@ func TestNoQuorum(t *testing.T) {
 	must(t, err)
 	cluster.Stop(1)
 	cluster.Stop(2)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := c.Set(ctx, "/n", nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a write without a quorum: %v", err)
 	} else {
 		t.Log(err)
 	}
-	fresh, cancelFresh := context.WithTimeout(t.Context(), 5*time.Second)
+	fresh, cancelFresh := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancelFresh()
 	if _, err := client.Dial(fresh, client.Config{Servers: cluster.Addrs()}); err == nil {
 		t.Error("a session was opened without a quorum")
