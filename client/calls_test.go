@@ -217,10 +217,10 @@ func TestErrorsTellPathVersionAndWhatToDo(t *testing.T) {
 		for text, call := range map[string]func() error{
 			"no node: /absent": func() error { _, err := c.Get(ctx, "/absent"); return err },
 			"no node: /a (parent of /a/b; the option Parents makes it)": func() error { _, _, err := c.Create(ctx, "/a/b", nil); return err },
-			"bad version: /x has version 0, expected 3":                        func() error { _, err := c.Set(ctx, "/x", nil, IfVersion(3)); return err },
-			"bad version: /x has version 0, expected -1":                       func() error { return c.Delete(ctx, "/x", IfVersion(-1)) },
-			"not empty: /x (its children come first, it has 1)":                func() error { return c.Delete(ctx, "/x") },
-			"bad arguments: / (the root cannot be deleted)":                    func() error { return c.Delete(ctx, "/") },
+			"bad version: /x has version 0, expected 3":                 func() error { _, err := c.Set(ctx, "/x", nil, IfVersion(3)); return err },
+			"bad version: /x has version 0, expected -1":                func() error { return c.Delete(ctx, "/x", IfVersion(-1)) },
+			"not empty: /x (its children come first, it has 1)":         func() error { return c.Delete(ctx, "/x") },
+			"bad arguments: / (the root cannot be deleted)":             func() error { return c.Delete(ctx, "/") },
 			`bad arguments: "/a\x00b" (control characters are not allowed in a path)`: func() error {
 				_, err := c.Get(ctx, "/a\x00b")
 				return err

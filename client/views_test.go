@@ -80,7 +80,7 @@ func TestErrorsOfAViewNameItsPaths(t *testing.T) {
 		makeNodes(t, view, "/x", "/x/y")
 		for text, call := range map[string]func() error{
 			"no node: /absent": func() error { _, err := view.Get(ctx, "/absent"); return err },
-			"no node: /a (parent of /a/b; the option Parents makes it)":            func() error { _, _, err := view.Create(ctx, "/a/b", nil); return err },
+			"no node: /a (parent of /a/b; the option Parents makes it)":                   func() error { _, _, err := view.Create(ctx, "/a/b", nil); return err },
 			"operation 0: not empty: /x (its children come first, it has 1)":              func() error { _, err := view.Multi(ctx, DeleteOp("/x")); return err },
 			"bad version: /x has version 0, expected 3":                                   func() error { _, err := view.Set(ctx, "/x", nil, IfVersion(3)); return err },
 			"node exists: /x (a tree is copied to where nothing is; choose another path)": func() error { _, _, err := view.CopyTree(ctx, "/x/y", "/x"); return err },
