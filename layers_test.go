@@ -1,5 +1,5 @@
-// Package coxswain_test holds the one test that concerns all packages, and so belongs to none of them. It is the only Go
-// file at the top level: the map of the project, and what keeps it true.
+// Package coxswain_test holds the tests that concern all packages, and so belong to none of them: the map of the project, and
+// that the README's code is code of this version.
 package coxswain_test
 
 import (
