@@ -1,50 +1,77 @@
 package main
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/coxswain-io/coxswain/client"
 	"github.com/coxswain-io/coxswain/server/servertest"
 )
+
+// short is a plan that measures for a moment.
+func short(cluster *servertest.Cluster, workload string) plan {
+	return plan{
+		servers: cluster.Addrs(), workload: workload, clients: 2, callers: 2, watches: 25, size: 10,
+		duration: 100 * time.Millisecond, warmup: 20 * time.Millisecond,
+	}
+}
 
 // TestWorkloads runs each workload for a moment and checks that it measured something and left nothing behind.
 func TestWorkloads(t *testing.T) {
 	cluster := servertest.Start(t, 1)
 	c := cluster.Client(t)
 	for _, name := range workloadNames() {
-		t.Run(name, func(t *testing.T) {
-			p := plan{servers: cluster.Addrs(), workload: name, clients: 2, callers: 2, size: 10, duration: 100 * time.Millisecond, warmup: 20 * time.Millisecond}
-			r, err := p.run(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.Operations == 0 || r.PerSecond <= 0 || r.P50 <= 0 || r.P50 > r.P99 || r.P99 > r.Max {
-				t.Errorf("measured %+v", r)
-			}
-			if _, there, err := c.Exists(t.Context(), root); err != nil || there {
-				t.Errorf("%s is still there (%v)", root, err)
-			}
-		})
+		kinds := []watchKind{""}
+		if name == "notify" {
+			kinds = watchKinds
+		}
+		for _, kind := range kinds {
+			t.Run(strings.TrimSpace(name+" "+string(kind)), func(t *testing.T) {
+				p := short(cluster, name)
+				p.kind = kind
+				r, err := p.run(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Operations == 0 || r.PerSecond <= 0 || r.P50 <= 0 || r.P50 > r.P99 || r.P99 > r.Max || r.Workload != name {
+					t.Errorf("measured %+v", r)
+				}
+				if name == "notify" && (r.FirstP50 <= 0 || r.FirstP50 > r.P50 || r.Kind != kind || r.Watches != 25) {
+					t.Errorf("measured %+v", r)
+				}
+				if _, there, err := c.Exists(t.Context(), root); err != nil || there {
+					t.Errorf("%s is still there (%v)", root, err)
+				}
+			})
+		}
 	}
 }
 
-func TestReport(t *testing.T) {
-	var out bytes.Buffer
-	report := reporter(&out, false)
-	r := result{Workload: "set", Clients: 64, Callers: 1, PerSecond: 12345.6, P50: 1.5, P99: 3, Max: 10}
-	report(r)
-	r.ServerCPUMicros = 55
-	report(r)
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 3 || !strings.HasPrefix(lines[0], "workload") || !strings.HasSuffix(lines[1], "-") || !strings.HasSuffix(lines[2], "55") {
-		t.Errorf("the table is\n%s", out.String())
+// TestLeftover: a measurement does not begin where another one was interrupted, and does not touch what that has left.
+func TestLeftover(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	c := cluster.Client(t)
+	if _, _, err := c.Create(t.Context(), root+"/0", nil, client.Parents()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"set", "notify", "resume"} {
+		p := short(cluster, name)
+		p.kind = persistent
+		if _, err := p.run(t.Context()); err == nil || !strings.Contains(err.Error(), "cox deleteall "+root) {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+	if _, there, err := c.Exists(t.Context(), root+"/0"); err != nil || !there {
+		t.Errorf("the leftover is there: %v (%v)", there, err)
 	}
 }
 
-func TestMedian(t *testing.T) {
-	if m := median([]result{{PerSecond: 3}, {PerSecond: 1}, {PerSecond: 2}}); m.PerSecond != 2 {
-		t.Errorf("the median of 3, 1, 2 is %v", m.PerSecond)
+func TestNewestNeverGoesBack(t *testing.T) {
+	var n newest
+	for _, step := range []struct{ noted, want client.Zxid }{{5, 5}, {3, 5}, {5, 5}, {9, 9}} {
+		if n.note(step.noted); n.load() != step.want {
+			t.Errorf("after %d the newest is %d, not %d", step.noted, n.load(), step.want)
+		}
 	}
 }

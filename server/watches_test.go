@@ -273,3 +273,58 @@ func TestSessionsAreListed(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowConsumerIsCutOffAndResumes: a client that does not take its events is told so and disconnected, when too much
+// waits for it; nothing of what it has missed is skipped when it comes back. Others are not held up meanwhile.
+func TestSlowConsumerIsCutOffAndResumes(t *testing.T) {
+	s := startOne(t)
+	writer, slow := openBig(t, s), open(t, s)
+	spec := watchNow(1, wire.Persistent, "/big", wire.WithStat|wire.WithData)
+	from := slow.done(spec).Zxid
+	large := wire.Request{Kind: wire.Set, Ops: []znode.Op{{Kind: znode.OpSet, Path: "/big", Data: make([]byte, znode.MaxDataBytes)}}}
+	sets, c := int64(0), s.bound(slow.welcome.SessionID)
+	for !c.over.Load() {
+		writer.done(large)
+		if sets++; sets > 4*outMaxBytes/znode.MaxDataBytes {
+			t.Fatalf("%d MiB wait for a client that takes nothing, and it is still connected", sets)
+		}
+	}
+	version := int64(0)
+	for version < sets {
+		f := slow.frame()
+		if f.Kind == wire.Goodbye {
+			if f.Code != wire.CodeSlowConsumer {
+				t.Fatalf("goodbye with %s", f.Code.Name())
+			}
+			break
+		}
+		version++
+		from = f.Zxid // one event a transaction: it is complete
+	}
+	again := connect(t, s)
+	if w := again.hello(wire.Hello{SessionID: slow.welcome.SessionID, Password: slow.welcome.Password, Attempt: 2}); w.Code != wire.CodeOK {
+		t.Fatalf("the session after the cut: %s", w.Code.Name())
+	}
+	spec.WatchList[0].FromNow, spec.WatchList[0].Since = false, from
+	again.ask(spec)
+	for {
+		f := again.frame()
+		if f.Kind == wire.Reply {
+			break
+		}
+		if f.Event.Type == wire.EventGap {
+			// The history is bounded, too, and these are large; what it has lost is told, with its bounds.
+			if f.Event.From != from {
+				t.Fatalf("a gap from %v, everything up to %v had come", f.Event.From, from)
+			}
+			version = sets
+			continue
+		}
+		if version++; f.Event.Stat.Version != version {
+			t.Fatalf("version %d is told after %d", f.Event.Stat.Version, version-1)
+		}
+	}
+	if version != sets {
+		t.Errorf("told up to version %d of %d", version, sets)
+	}
+}
