@@ -67,8 +67,13 @@ func (s *Server) enroll(c *conn) (string, wire.Code) {
 // forget removes a connection that has ended. Its session stays attached here, silent, until it moves or expires.
 func (s *Server) forget(c *conn) {
 	s.watchMu.Lock()
-	s.watches.Drop(c)
+	leaving := s.watches.Leave(c)
 	s.watchMu.Unlock()
+	for done := false; !done; { // in parts, because writes wait meanwhile; c takes no event any more
+		s.watchMu.Lock()
+		done = s.watches.DropSome(leaving)
+		s.watchMu.Unlock()
+	}
 	id, _ := c.session()
 	s.connMu.Lock()
 	delete(s.conns, c)

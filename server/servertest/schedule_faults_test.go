@@ -41,8 +41,7 @@ type faultStep struct {
 func planFaults(cluster *servertest.Cluster, random *rand.Rand, clients int) *faultPlan {
 	p := &faultPlan{cluster: cluster, down: -1}
 	for range faultsMin + random.IntN(faultsMax-faultsMin+1) {
-		begin := rand.N(faultSpan)
-		begin = time.Duration(random.Int64N(int64(faultSpan)))
+		begin := time.Duration(random.Int64N(int64(faultSpan)))
 		p.choose(random, begin, begin+time.Duration(random.Int64N(int64(faultLongest))), clients)
 	}
 	slices.SortStableFunc(p.steps, func(a, b faultStep) int { return int(a.at - b.at) })
@@ -51,15 +50,15 @@ func planFaults(cluster *servertest.Cluster, random *rand.Rand, clients int) *fa
 
 // choose adds a fault that lasts from begin to end.
 func (p *faultPlan) choose(random *rand.Rand, begin, end time.Duration, clients int) {
-	c, leading, any := p.cluster, random.IntN(2) == 0, random.IntN(p.cluster.Len())
+	c, leading, whoever := p.cluster, random.IntN(2) == 0, random.IntN(p.cluster.Len())
 	session, delay := random.IntN(clients), time.Duration(1+random.IntN(20))*time.Millisecond
-	target := any
+	target := whoever
 	step := func(at time.Duration, what string, do func(w *workload)) {
 		p.steps = append(p.steps, faultStep{at, what, do})
 	}
 	pick := func() int { // the end of a fault befalls whom its beginning has
-		if target = any; leading {
-			target = p.leader(any)
+		if target = whoever; leading {
+			target = p.leader(whoever)
 		}
 		return target
 	}

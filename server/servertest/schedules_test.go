@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/coxswain-io/coxswain/client"
 	"github.com/coxswain-io/coxswain/server"
 	"github.com/coxswain-io/coxswain/server/servertest"
@@ -59,7 +61,10 @@ func TestSchedules(t *testing.T) {
 
 // runSchedules runs schedules on one cluster, one after another. The judge's session lives through all of them.
 func runSchedules(t *testing.T, seeds []uint64, total *tally) {
-	cluster := servertest.Start(t, 3, func(c *server.Config) { c.SnapshotEntries = snapshotEntries })
+	cluster := servertest.Start(t, 3, func(c *server.Config) {
+		log := c.Log.Level(zerolog.ErrorLevel) // elections are no news here
+		c.Log, c.SnapshotEntries = &log, snapshotEntries
+	})
 	judge := cluster.Client(t)
 	for _, seed := range seeds {
 		s := newSchedule(cluster, seed)
@@ -80,12 +85,14 @@ type schedule struct {
 	faults  *faultPlan
 	change  []func(*client.Config) // of all clients
 	clients int
-	callers int // per client
+	callers int  // per client
+	reader  bool // the last client only reads
 }
 
 func newSchedule(cluster *servertest.Cluster, seed uint64) *schedule {
 	random := rand.New(rand.NewPCG(seed, 0))
 	s := &schedule{cluster: cluster, seed: seed, random: random, clients: 1 + random.IntN(3), callers: 2 + random.IntN(4)}
+	s.reader = s.clients > 1 && random.IntN(2) == 0
 	s.faults = planFaults(cluster, random, s.clients)
 	return s
 }
@@ -100,7 +107,7 @@ func (s *schedule) run(t *testing.T, judge *client.Client, total *tally) error {
 		return err
 	}
 	defer w.abandon()
-	for range s.clients {
+	for i := range s.clients {
 		config := client.Config{Servers: s.cluster.Addrs(), Name: t.Name()}
 		if s.random.IntN(3) == 0 {
 			config.SessionTimeout = 4 * time.Second // leaves a silent server sooner
@@ -108,7 +115,7 @@ func (s *schedule) run(t *testing.T, judge *client.Client, total *tally) error {
 		for _, f := range s.change {
 			f(&config)
 		}
-		if err := w.join(ctx, config, s.callers, s.random.Uint64()); err != nil {
+		if err := w.join(ctx, config, s.callers, s.random.Uint64(), s.reader && i == s.clients-1); err != nil {
 			return err
 		}
 	}
@@ -122,4 +129,30 @@ func (s *schedule) run(t *testing.T, judge *client.Client, total *tally) error {
 	s.cluster.Agree()
 	total.add(w)
 	return nil
+}
+
+// tally sums up schedules.
+type tally struct {
+	count            int
+	calls, events    int64
+	longest, allTime time.Duration
+	gaps             int
+}
+
+func (y *tally) add(w *workload) {
+	y.calls += w.calls.Load()
+	for _, m := range w.members {
+		y.events += m.told.count
+		y.gaps += m.told.gaps
+	}
+}
+
+func (y *tally) schedules(d time.Duration) {
+	y.count, y.allTime, y.longest = y.count+1, y.allTime+d, max(y.longest, d)
+}
+
+// String tells the figures in one line.
+func (y *tally) String() string {
+	return fmt.Sprintf("%d calls answered, %d events, %d gaps; a schedule took %v, the longest %v", y.calls, y.events, y.gaps,
+		(y.allTime / time.Duration(max(y.count, 1))).Round(time.Millisecond), y.longest.Round(time.Millisecond))
 }

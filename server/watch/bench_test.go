@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/coxswain-io/coxswain/wire"
 	"github.com/coxswain-io/coxswain/znode"
@@ -148,5 +149,31 @@ func BenchmarkPast(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkDropSome tells the longest time for which one part of the departure of 100,000 watches holds the lock.
+func BenchmarkDropSome(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		table := NewTable[string]()
+		for i := range MaxPerWatcher {
+			if err := table.Add("a", wire.WatchData, fmt.Sprintf("/services/web/%d", i)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		var longest time.Duration
+		hold := func(f func()) {
+			start := time.Now()
+			f()
+			longest = max(longest, time.Since(start))
+		}
+		b.StartTimer()
+		var leaving *Leaving[string]
+		hold(func() { leaving = table.Leave("a") })
+		for done := false; !done; {
+			hold(func() { done = table.DropSome(leaving) })
+		}
+		b.ReportMetric(float64(longest.Microseconds()), "longest-µs")
 	}
 }

@@ -28,6 +28,10 @@ const (
 	// concerns nobody, and 300 ns if there are thousands of watches, that is about a millisecond.
 	StepChangesMax = 4096
 
+	// DropWatchesMax is how many watches one [Table.DropSome] removes. Writes wait meanwhile: at a microsecond for each, that
+	// is about a millisecond.
+	DropWatchesMax = 1024
+
 	// toldBytes is what an event counts besides path and data, in bytes; a stat and the frame around it have less.
 	toldBytes = 64
 

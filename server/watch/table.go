@@ -2,6 +2,8 @@ package watch
 
 import (
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/coxswain-io/coxswain/wire"
 	"github.com/coxswain-io/coxswain/znode"
@@ -125,15 +127,42 @@ func (t *Table[W]) RemoveID(w W, id wire.WatchID) bool {
 	return true
 }
 
-// Drop removes everything that w has registered.
-func (t *Table[W]) Drop(w W) {
+// Leaving is a watcher on its way out of a table.
+type Leaving[W comparable] struct {
+	w    W
+	keys []key
+	ids  []wire.WatchID
+}
+
+// Leave lists what w has registered, to be removed by [Table.DropSome]. It may register nothing more.
+func (t *Table[W]) Leave(w W) *Leaving[W] {
+	l := &Leaving[W]{w: w}
 	if mine := t.owned[w]; mine != nil {
-		for k := range mine.keys {
-			t.Remove(w, k.kind, k.path)
-		}
-		for id := range mine.ids {
-			t.RemoveID(w, id)
-		}
+		l.keys = slices.AppendSeq(make([]key, 0, len(mine.keys)), maps.Keys(mine.keys))
+		l.ids = slices.AppendSeq(make([]wire.WatchID, 0, len(mine.ids)), maps.Keys(mine.ids))
+	}
+	return l
+}
+
+// DropSome removes up to [DropWatchesMax] of what a leaving watcher has registered, and reports whether nothing is left. In
+// between its watches may still be told.
+func (t *Table[W]) DropSome(l *Leaving[W]) (done bool) {
+	n := min(len(l.keys), DropWatchesMax)
+	for _, k := range l.keys[:n] {
+		t.Remove(l.w, k.kind, k.path)
+	}
+	l.keys = l.keys[n:]
+	n = min(len(l.ids), DropWatchesMax-n)
+	for _, id := range l.ids[:n] {
+		t.RemoveID(l.w, id)
+	}
+	l.ids = l.ids[n:]
+	return len(l.keys)+len(l.ids) == 0
+}
+
+// Drop removes everything that w has registered, at once.
+func (t *Table[W]) Drop(w W) {
+	for l := t.Leave(w); !t.DropSome(l); {
 	}
 }
 

@@ -134,6 +134,36 @@ func TestResyncAfterSnapshot(t *testing.T) {
 	}
 }
 
+// TestDropInParts: a watcher with many watches leaves in parts, each of a bounded number, whatever fires in between.
+func TestDropInParts(t *testing.T) {
+	table := NewTable[string]()
+	const each = 3 * DropWatchesMax / 2
+	var specs []wire.WatchSpec
+	for i := range each {
+		path := fmt.Sprintf("/%d", i)
+		if err := table.Add("a", wire.WatchData, path); err != nil {
+			t.Fatal(err)
+		}
+		specs = append(specs, wire.WatchSpec{ID: wire.WatchID(i + 1), Mode: wire.Recursive, Path: path, FromNow: true})
+	}
+	r, err := table.Begin("a", specs)
+	if err != nil || !table.Step(r, NewRing(RingBytes, RingAgeMS), 1, 1, nil) {
+		t.Fatal("the watches were not set", err)
+	}
+	leaving, parts := table.Leave("a"), 0
+	for done := false; !done; parts++ {
+		before := table.Len()
+		done = table.DropSome(leaving)
+		if dropped := before - table.Len(); dropped > DropWatchesMax {
+			t.Errorf("part %d has dropped %d watches", parts, dropped)
+		}
+		table.Fire(2, []znode.Change{change(znode.DataChanged, fmt.Sprintf("/%d", each-1-parts))}, func(string, Told) {})
+	}
+	if table.Len() != 0 || len(table.owned) != 0 || len(table.index.spots) != 0 || parts < 3 {
+		t.Errorf("%d watches and %d watchers are left after %d parts", table.Len(), len(table.owned), parts)
+	}
+}
+
 func TestTooManyWatches(t *testing.T) {
 	table := NewTable[string]()
 	for i := range MaxPerWatcher {
