@@ -106,8 +106,9 @@
 //
 // All methods may be called from any goroutine. A client has one goroutine while it has no connection and three
 // while it has one, one more while there are registrations and one while users of persistent watches are behind (per
-// 256 of such watches), none per call, watch or context; [Client.Close] waits for all of them. Data given to a call are copied before it returns, and before it waits. No code of the user is run by the
-// client's goroutines, except [Config].DialContext.
+// 256 of such watches), none per call, watch or context; [Client.Close] waits for all of them. Data given to a call are
+// copied before it returns, and before it waits. No code of the user is run by the client's goroutines, except
+// [Config].DialContext.
 //
 // Everything is guarded by one mutex, which is held for the time of encoding or decoding one small frame and never
 // while waiting. The fields of a connection say which goroutine owns them.

@@ -70,6 +70,7 @@ type PersistentWatch struct {
 // AddWatch sets a persistent watch on a path, which need not exist, and returns when the service has set it. Nothing falls
 // between it and the reads made after it returned: a change that they do not show is told. So whoever wants to know a state and
 // how it goes on adds a watch first and reads then; or reads, and adds a watch [Since] the zxid of what was read.
+// It begins where the server at hand is: what somebody else was told already may come as an event, if that server is behind.
 //
 // If ctx ends earlier there is no watch. Errors: [ErrTooMany] for more watches than the connection may have,
 // [ErrBadArguments].
