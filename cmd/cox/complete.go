@@ -59,7 +59,9 @@ func (s *shell) candidates(before []word, partial string) []string {
 		return completed(partial, s.names())
 	case v.name == "printwatches" && args == 0:
 		return completed(partial, []string{"on", "off"})
-	case v.path && args == 0, v.raw && strings.HasPrefix(partial, "/"):
+	case v.name == "kill-session" && args == 0:
+		return completed(partial, s.sessionIDs())
+	case args < v.paths, v.raw && strings.HasPrefix(partial, "/"):
 		return s.paths(partial)
 	}
 	return nil
@@ -90,10 +92,35 @@ func (v *verb) optionNames() []string {
 }
 
 func optionValues(o option) []string {
-	if o.long == levelOption.long {
+	switch o.long {
+	case levelOption.long:
 		return []string{"linearizable", "session"}
+	case "mode":
+		return watchModes
+	case "type":
+		var names []string
+		for _, k := range nodeKinds {
+			names = append(names, k.String())
+		}
+		return names
 	}
 	return nil
+}
+
+// sessionIDs are the ids of the first sessions.
+func (s *shell) sessionIDs() (ids []string) {
+	if s.client == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), completionMax)
+	defer cancel()
+	for e, err := range s.client.Sessions(ctx, client.AtLevel(client.Session)) {
+		if err != nil || len(ids) == completionNames {
+			break
+		}
+		ids = append(ids, e.ID.String())
+	}
+	return ids
 }
 
 // paths are the nodes whose path begins with partial. It asks for one page of the parent's children and does not wait

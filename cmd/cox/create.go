@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/coxswain-io/coxswain/client"
 )
@@ -15,33 +14,44 @@ var createOptions = []option{
 	{"e", "ephemeral", "", "the node goes with this session and has no children"},
 	{"c", "container", "", "the service removes the node when its last child is gone"},
 	{"t", "ttl", "TTL", "the service removes it if childless and not set for TTL: milliseconds, or 10s"},
+	{"p", "parents", "", "make missing parents too, all in one transaction"},
+	{"", "container-parents", "", "the same, and each goes when its last child is gone"},
+	{"", "if-absent", "", "a node that is there already is left as it is, and that is no failure"},
 }
 
 func createVerb() *verb {
 	return &verb{
-		name: "create", args: "PATH [DATA]", argsMin: 1, argsMax: 2, path: true, group: "Nodes",
+		name: "create", args: "PATH [DATA]", argsMin: 1, argsMax: 2, paths: 1, group: "Nodes",
 		summary: "create a node and print its path",
-		options: append(createOptions[:len(createOptions):len(createOptions)],
-			option{"p", "parents", "", "make missing parents too, all in one transaction"}, fileOption),
+		options: withOptions(createOptions, fileOption),
 		details: `Parents are not made unless -p says so. Without DATA the node is empty; cox create PATH - takes
 the data from standard input. An ephemeral node lives as long as the session: of cox COMMAND until
 the command ends, of a script until its end, of the shell until close or quit.
--c excludes -e and -s; -t excludes -e and -c.
+With --if-absent the answer for a node that was there is Exists instead of Created. -c excludes -e and
+-s; -t excludes -e and -c; --if-absent excludes -s.
 
   create /app hello
   create -p /app/config/db "two words"
   create -e -s /app/worker-
-  create -t 10s /app/cache`,
+  create -t 10s /app/cache
+  create --if-absent /app/counter 0`,
 		run: runCreate,
 	}
 }
 
 type createdRecord struct {
-	Path string      `json:"path"`
-	Stat *statRecord `json:"stat"`
+	Path    string      `json:"path"`
+	Stat    *statRecord `json:"stat"`
+	Existed bool        `json:"existed,omitempty"` // with --if-absent: it was there
 }
 
-func (r *createdRecord) text(o *output) { o.printf("Created %s\n", r.Path) }
+func (r *createdRecord) text(o *output) {
+	if r.Existed {
+		o.printf("Exists %s\n", r.Path)
+	} else {
+		o.printf("Created %s\n", r.Path)
+	}
+}
 
 func runCreate(c *call) error {
 	options, err := c.creation(c.verb)
@@ -56,11 +66,12 @@ func runCreate(c *call) error {
 	if err != nil {
 		return err
 	}
-	path, stat, err := create(c.ctx, cl, c.args[0], data, c.has("parents"), options)
+	var existed bool
+	path, stat, err := create(c.ctx, cl, c.args[0], data, append(options, client.Existed(&existed)))
 	if err != nil {
 		return err
 	}
-	return c.give(&createdRecord{path, newStatRecord(stat)})
+	return c.give(&createdRecord{path, newStatRecord(stat), existed})
 }
 
 // creation checks that the options go together.
@@ -71,6 +82,8 @@ func (p parsed) creation(v *verb) ([]client.CreateOption, error) {
 		return nil, v.misuse("-c excludes -e and -s")
 	case p.has("ttl") && (p.has("ephemeral") || p.has("container")):
 		return nil, v.misuse("-t excludes -e and -c")
+	case p.has("if-absent") && p.has("sequential"):
+		return nil, v.misuse("--if-absent excludes -s, which never meets a node that is there")
 	}
 	if p.has("sequential") {
 		options = append(options, client.Sequential())
@@ -88,63 +101,25 @@ func (p parsed) creation(v *verb) ([]client.CreateOption, error) {
 		}
 		options = append(options, client.TTL(ttl))
 	}
+	if p.has("parents") {
+		options = append(options, client.Parents())
+	}
+	if p.has("container-parents") {
+		options = append(options, client.ContainerParents())
+	}
+	if p.has("if-absent") {
+		options = append(options, client.IfAbsent())
+	}
 	return options, nil
 }
 
-// create creates a node, and if parents says so those of its ancestors that are missing, in one transaction: all or none.
-func create(ctx context.Context, cl *client.Client, path string, data []byte, parents bool, options []client.CreateOption) (string, client.Stat, error) {
-	for {
-		made, stat, err := cl.Create(ctx, path, data, options...)
-		if !errors.Is(err, client.ErrNoNode) {
-			return made, stat, err
-		}
-		if missing, ok := errors.AsType[*client.Error](err); ok && !parents {
-			missing.Detail = fmt.Sprintf("the parent of %s is missing; create -p makes parents", path)
-			return "", stat, err
-		}
-		lineage, err := missingAncestors(ctx, cl, path)
-		if err != nil {
-			return "", stat, err
-		}
-		ops := make([]client.Op, 0, len(lineage)+1)
-		for _, ancestor := range lineage {
-			ops = append(ops, client.CreateOp(ancestor, nil))
-		}
-		results, err := cl.Multi(ctx, append(ops, client.CreateOp(path, data, options...))...)
-		if err == nil {
-			last := results[len(results)-1]
-			return last.Path, last.Stat, nil
-		}
-		// Somebody else may have made, or removed, an ancestor meanwhile: then look again. If it is the node itself that is
-		// there now, the plain create will tell.
-		if !errors.Is(err, client.ErrNoNode) && !errors.Is(err, client.ErrNodeExists) {
-			return "", stat, err
-		}
+// create creates a node. If its parent is missing the error says what makes it.
+func create(ctx context.Context, cl *client.Client, path string, data []byte, options []client.CreateOption) (string, client.Stat, error) {
+	made, stat, err := cl.Create(ctx, path, data, options...)
+	if missing, ok := errors.AsType[*client.Error](err); ok && errors.Is(err, client.ErrNoNode) {
+		missing.Detail = fmt.Sprintf("the parent of %s is missing; create -p makes parents", path)
 	}
-}
-
-// missingAncestors are the ancestors of path that are absent, from the top.
-func missingAncestors(ctx context.Context, cl *client.Client, path string) ([]string, error) {
-	var missing []string
-	for at := parentOf(path); at != "/"; at = parentOf(at) {
-		_, there, err := cl.Exists(ctx, at)
-		if err != nil {
-			return nil, err
-		}
-		if there {
-			break
-		}
-		missing = append([]string{at}, missing...)
-	}
-	return missing, nil
-}
-
-// parentOf is the path of the parent of a node that is not the root.
-func parentOf(path string) string {
-	if i := strings.LastIndexByte(path, '/'); i > 0 {
-		return path[:i]
-	}
-	return "/"
+	return made, stat, err
 }
 
 // childOf is the path of a child.

@@ -2,9 +2,9 @@ package main
 
 func deleteVerb() *verb {
 	return &verb{
-		name: "delete", args: "PATH", argsMin: 1, argsMax: 1, path: true, group: "Nodes",
+		name: "delete", args: "PATH", argsMin: 1, argsMax: 1, paths: 1, group: "Nodes",
 		summary: "delete a node that has no children",
-		options: []option{versionOption},
+		options: guards,
 		details: `deleteall also deletes what is below.
 
   delete /app/config

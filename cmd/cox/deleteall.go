@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"strconv"
 	"sync"
 
 	"github.com/coxswain-io/coxswain/client"
@@ -10,14 +10,20 @@ import (
 
 func deleteallVerb() *verb {
 	return &verb{
-		name: "deleteall", aliases: []string{"rmr"}, args: "PATH", argsMin: 1, argsMax: 1, path: true, long: true, group: "Nodes",
+		name: "deleteall", aliases: []string{"rmr"}, args: "PATH", argsMin: 1, argsMax: 1, paths: 1, long: true, group: "Nodes",
 		summary: "delete a node and all below",
-		options: []option{{"b", "batch", "NUMBER", "how many deletes are under way at a time (1000)"}},
-		details: `Children go first, and so do nodes that are created meanwhile. It is not one transaction: others see the
-tree shrink, and what was deleted before an interruption stays deleted. The root itself cannot be
-deleted; --timeout bounds each step, not the whole.
+		options: withOptions([]option{
+			{"b", "batch", "NUMBER", "in parts: how many deletes at a time, at most 1000 (default)"},
+			{"", "atomic", "", "all at once or not at all: never in parts"},
+		}, guards...),
+		details: `It is one transaction: others see all of it or nothing. What has more nodes than a transaction may delete
+goes in parts, those below first, and the answer says so: others see the tree shrink, what was deleted
+before an interruption stays deleted, and nodes that are created meanwhile go too. --atomic, and any
+condition (-v, --if-…), excludes that. The root itself cannot be deleted. In parts, --timeout bounds
+each step, not the whole.
 
-  deleteall /app`,
+  deleteall /app
+  deleteall --atomic /app`,
 		run: runDeleteall,
 	}
 }
@@ -25,13 +31,18 @@ deleted; --timeout bounds each step, not the whole.
 type deletedAllRecord struct {
 	Path    string `json:"path"`
 	Deleted int64  `json:"deleted"`
+	Atomic  bool   `json:"atomic"`
 }
 
 func (r *deletedAllRecord) text(o *output) {
-	o.printf("Deleted %s (%s)\n", r.Path, counted(r.Deleted, "node"))
+	if r.Atomic {
+		o.printf("Deleted %s (%s)\n", r.Path, counted(r.Deleted, "node"))
+	} else {
+		o.printf("Deleted %s (%s; in parts: more than one transaction may delete)\n", r.Path, counted(r.Deleted, "node"))
+	}
 }
 
-// deletion is a subtree on its way out.
+// deletion is a subtree on its way out in parts.
 type deletion struct {
 	call    *call
 	client  *client.Client
@@ -40,13 +51,13 @@ type deletion struct {
 }
 
 func runDeleteall(c *call) error {
-	batch := batchDefault
-	if text, ok := c.values["batch"]; ok {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > batchMax {
-			return c.misuse("-b takes a number from 1 to %d, not %q", batchMax, escape(text))
-		}
-		batch = n
+	batch, err := c.number(c.verb, "batch", batchMax, batchDefault)
+	if err != nil {
+		return err
+	}
+	guard, err := c.guard(c.verb)
+	if err != nil {
+		return err
 	}
 	path := c.args[0]
 	if path == "/" {
@@ -56,9 +67,21 @@ func runDeleteall(c *call) error {
 	if err != nil {
 		return err
 	}
-	d := deletion{call: c, client: cl, batch: batch}
-	err = d.all(path)
-	if c.out.progress && d.deleted >= pageLength {
+	d := deletion{call: c, client: cl, batch: min(batch, deletesMax)}
+	n, err := d.tree(path, guard...)
+	if err == nil {
+		return c.give(&deletedAllRecord{path, n, true})
+	}
+	refused, ok := errors.AsType[*client.Error](err)
+	switch {
+	case !ok || !errors.Is(err, client.ErrTooMany):
+		return err
+	case c.has("atomic") || len(guard) > 0:
+		refused.Detail += "; without --atomic and conditions deleteall does so"
+		return err
+	}
+	err = d.parts(path)
+	if c.out.progress && d.deleted > 0 {
 		c.out.complain("\r")
 	}
 	if err != nil {
@@ -67,34 +90,36 @@ func runDeleteall(c *call) error {
 		}
 		return err
 	}
-	return c.give(&deletedAllRecord{path, d.deleted})
+	return c.give(&deletedAllRecord{path, d.deleted, false})
 }
 
-// all deletes the node and what is below. A node that gets new children while it is emptied is emptied again.
-func (d *deletion) all(path string) error {
-	if _, err := d.page(path); err != nil {
-		return err // there must be something to delete
-	}
+// tree deletes a node and all below it as one transaction.
+func (d *deletion) tree(path string, guard ...client.WriteOption) (int64, error) {
+	ctx, cancel := d.call.step()
+	defer cancel()
+	return d.client.DeleteTree(ctx, path, guard...)
+}
+
+// parts deletes what is below a node, and with it or then the node itself: as soon as the rest fits into one transaction it
+// is one.
+func (d *deletion) parts(path string) error {
 	for {
 		if err := d.below(path); err != nil {
 			return err
 		}
-		ctx, cancel := d.call.step()
-		err := d.client.Delete(ctx, path)
-		cancel()
-		switch {
-		case err == nil:
-			d.deleted++
-			return nil
-		case errors.Is(err, client.ErrNoNode): // somebody else did it
-			return nil
-		case !errors.Is(err, client.ErrNotEmpty):
+		n, err := d.tree(path)
+		d.deleted += n
+		if errors.Is(err, client.ErrNoNode) {
+			return nil // somebody else did it
+		}
+		if !errors.Is(err, client.ErrTooMany) { // it may have got that many children again
 			return err
 		}
 	}
 }
 
-// below deletes everything below path. It always reads the first page, because what it has read it deletes.
+// below deletes the children of a node that has too many nodes for one transaction. It always reads the first page, because
+// what it has read it deletes.
 func (d *deletion) below(path string) error {
 	for {
 		page, err := d.page(path)
@@ -104,27 +129,67 @@ func (d *deletion) below(path string) error {
 		if err != nil {
 			return err
 		}
+		leaves := make([]string, 0, len(page.Children))
 		for _, child := range page.Children {
-			if child.Stat.NumChildren > 0 {
-				if err := d.below(childOf(path, child.Name)); err != nil {
-					return err
-				}
+			if child.Stat.NumChildren == 0 {
+				leaves = append(leaves, childOf(path, child.Name))
+				continue
+			}
+			if err := d.child(childOf(path, child.Name)); err != nil {
+				return err
 			}
 		}
-		if err := d.leaves(path, page.Children); err != nil {
+		if err := d.leaves(leaves); err != nil {
 			return err
+		}
+		if d.call.out.progress {
+			d.call.out.complain("\r%d deleted", d.deleted)
 		}
 	}
 }
 
-// leaves deletes children, all at a time. One that has got children of its own meanwhile stays for the next page.
-func (d *deletion) leaves(parent string, children []client.Child) error {
-	errs := make([]error, len(children))
+// child deletes a child that has children, at once if that can be.
+func (d *deletion) child(path string) error {
+	n, err := d.tree(path)
+	d.deleted += n
+	switch {
+	case errors.Is(err, client.ErrNoNode): // somebody else did it
+		return nil
+	case errors.Is(err, client.ErrTooMany):
+		return d.parts(path)
+	}
+	return err
+}
+
+// leaves deletes nodes without children, in one transaction; if one of them has gone or has got children, one by one. What has
+// children now stays for the next page.
+func (d *deletion) leaves(paths []string) error {
+	if len(paths) == 0 {
+		return nil
+	}
 	ctx, cancel := d.call.step()
 	defer cancel()
+	ops := make([]client.Op, len(paths))
+	for i, path := range paths {
+		ops[i] = client.DeleteOp(path)
+	}
+	_, err := d.client.Multi(ctx, ops...)
+	switch {
+	case err == nil:
+		d.deleted += int64(len(paths))
+		return nil
+	case !errors.Is(err, client.ErrNoNode) && !errors.Is(err, client.ErrNotEmpty):
+		return err
+	}
+	return d.singly(ctx, paths)
+}
+
+// singly deletes nodes in transactions of their own, all under way at a time.
+func (d *deletion) singly(ctx context.Context, paths []string) error {
+	errs := make([]error, len(paths))
 	var deletes sync.WaitGroup
-	for i, child := range children {
-		deletes.Go(func() { errs[i] = d.client.Delete(ctx, childOf(parent, child.Name)) })
+	for i, path := range paths {
+		deletes.Go(func() { errs[i] = d.client.Delete(ctx, path) })
 	}
 	deletes.Wait()
 	var failed error
@@ -136,9 +201,6 @@ func (d *deletion) leaves(parent string, children []client.Child) error {
 		case failed == nil:
 			failed = err
 		}
-	}
-	if d.call.out.progress && d.deleted >= pageLength {
-		d.call.out.complain("\r%d deleted", d.deleted)
 	}
 	return failed
 }

@@ -16,11 +16,14 @@
 //   - One-shot commands, scripts and the interactive shell use the same table of verbs and the same parser. Options stand
 //     before or after arguments, as in zkCli.
 //   - One run has one session, opened when the first command needs it and closed when the run ends, so that its ephemeral
-//     nodes are gone by then. A session that has expired is never replaced unasked: connect does that.
+//     nodes are gone by then. A session that has expired is never replaced unasked: connect does that. Only a single watch
+//     command goes on in another session, because its own has nothing that could be lost.
 //   - Nothing that is not printable reaches stdout or stderr as it is, whoever wrote it: it is escaped as \n, \x1b, \u202e.
 //     The one exception is get with stdout not on a terminal, which writes the data exactly; with -s or -w, and in a
 //     script, it adds a newline.
-//   - The event of a watch is printed before any answer that shows the change.
+//   - The event of a watch is printed before any answer that shows the change. Only what happens while ls prints a list of
+//     several pages, which is one line, is told behind it.
+//   - Lists of any length (ls, find, du) are printed while they are read, in pages: memory does not grow with them.
 //   - --timeout bounds a command; for those that walk a subtree or wait for their user it bounds each request.
 //
 // # Exit status and errors
@@ -31,22 +34,34 @@
 //
 // # JSON
 //
-// With --json each command prints one object on one line. Fields are never renamed or removed; more may come.
+// With --json each command prints one object on one line; find, sessions and watch print one for each entry or event. Fields
+// are never renamed or removed; more may come. When a list fails on the way its line is cut short, and no object.
 //
-//	create                {"path", "stat"}
+//	create                {"path", "stat", "existed"}: existed, true, only if --if-absent has found the node there
 //	get                   {"path", "data", "encoding", "stat"}: encoding is absent if data is the text itself, "base64" if it
 //	                      is not valid UTF-8 or -b was given, "hex" with -x
 //	set, stat             {"path", "stat"}
 //	delete                {"path"}
-//	deleteall             {"path", "deleted"}: how many nodes
+//	deleteall             {"path", "deleted", "atomic"}: how many nodes, and whether in one transaction
 //	exists                {"path", "exists", "stat"}: stat is absent if the node is
-//	ls                    {"path", "children", "stat"}; with -R {"path", "paths"}
+//	ls                    {"path", "children", "stat"}, with --page also "more"; with -l "entries", each {"name", "stat"}, in
+//	                      place of children; with -R {"path", "paths", "zxid"}
 //	tree                  {"path", "tree"}: a tree is {"name", "kind", "children"}, children absent if there are none
+//	find                  {"path", "stat"} for each node
+//	du                    {"path", "children": [{"path", "nodes", "bytes"}, …], "nodes", "bytes", "zxid"}
+//	cp, mv                {"from", "to", "nodes", "stat"}
 //	getAllChildrenNumber  {"path", "descendants"}
 //	getEphemerals         {"prefix", "ephemerals"}
-//	multi                 {"results": [{"op", "path", "stat"}, …]}: stat for create and set
+//	watch                 events, see below
+//	addWatch              {"path", "mode"}
+//	removewatches         {"path", "removed"}: how many
+//	multi                 {"results": [{"op", "path", "stat", "existed", "from", "nodes", "data", "encoding"}, …]}: each has what
+//	                      its operation gives
+//	txn                   {"held", "failed", "results", "zxid"}: failed is the first condition that does not hold, from 1
 //	sync                  {"synced": true}
-//	session, connect      {"id", "timeout_ms", "server", "server_id", "state"}
+//	session, connect      {"id", "timeout_ms", "server", "server_id", "state", "valid_for_ms", "name", "zxid"}
+//	sessions              {"id", "name", "server", "attached", "timeout_ms", "left_ms", "ephemerals", "writes"} for each
+//	kill-session          {"id", "killed": true}
 //	close                 {"closed": true}
 //	printwatches          {"printwatches"}: "on" or "off"
 //	history               {"commands": [{"number", "command"}, …]}
@@ -57,19 +72,24 @@
 // "num_children", "kind", "ttl_ms"}: transactions and sessions as hexadecimal strings "0x1f", times in milliseconds since
 // 1970, kind one of persistent, ephemeral, container and ttl; owner only of an ephemeral node, ttl_ms only of a TTL node.
 //
-// The event of a watch is an object of its own: {"event": {"type", "path", "zxid"}} with type Created, Deleted, DataChanged or
-// ChildrenChanged, or {"event": {"type": "Ended"}, "reason"} if the watch ended without one. An error is, after the line
-// for people, {"error": {"code", "name", "path", "message"}, "line"} on stderr: code and name are the service's, or code
-// is absent and name is Usage, Unreachable, NoQuorum, Timeout, Interrupted, Closed or Failed; line only in a script.
+// The event of a watch is an object of its own: {"event": {"type", "path", "zxid"}} with type Created, Deleted, DataChanged,
+// ChildrenChanged or Gap, which also has "from": what has happened behind that and up to zxid is not known. With --values it has
+// "data", "encoding" and "stat" if the node was created or set. A watch that ends otherwise gives {"event": {"type": "Ended"},
+// "reason"}, with the path of one that addWatch has set.
+//
+// An error is, after the line for people, {"error": {"code", "name", "path", "message"}, "line"} on stderr: code and name are the
+// service's, or code is absent and name is Usage, Unreachable, NoQuorum, Timeout, Interrupted, Closed or Failed; line only in a
+// script.
 //
 // # Concurrency
 //
 // One goroutine carries out commands. While it waits for a line of input, another one prints events as they come, and is
-// waited for before the next command begins; so output never needs a lock. deleteall has many requests under way at a time
-// and waits for them.
+// waited for before the next command begins; so output never needs a lock. deleteall in parts may have many requests under way
+// at a time and waits for them. watch waits for the program that it runs.
 //
 // # What it does not do
 //
-// It has no access to servers but through package client, keeps nothing but the history of the interactive shell (mode
-// 0600, in XDG_STATE_HOME or ~/.local/state), and opens no connection for help and version.
+// It keeps no watch beyond a run: whoever goes on later names the transaction (watch --since). It has no access to servers but
+// through package client, keeps nothing but the history of the interactive shell (mode 0600, in XDG_STATE_HOME or
+// ~/.local/state), and opens no connection for help and version.
 package main

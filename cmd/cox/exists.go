@@ -4,9 +4,9 @@ import "github.com/coxswain-io/coxswain/client"
 
 func existsVerb() *verb {
 	return &verb{
-		name: "exists", args: "PATH", argsMin: 1, argsMax: 1, path: true, group: "Nodes",
+		name: "exists", args: "PATH", argsMin: 1, argsMax: 1, paths: 1, group: "Nodes",
 		summary: "print whether there is a node: true or false",
-		options: []option{watchOption, levelOption},
+		options: withOptions([]option{watchOption}, freshness...),
 		details: `The exit status of cox exists PATH is 1 if there is none. A watch is set in both cases; on an absent
 node it fires when the node is created.
 
@@ -41,6 +41,6 @@ func runExists(c *call) error {
 		c.shell.status = exitFailed
 	}
 	err = c.give(r)
-	c.watching(w)
+	c.watching(w, dataWatch)
 	return err
 }

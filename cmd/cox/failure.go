@@ -39,10 +39,10 @@ type openError struct {
 func (e *openError) Error() string { return e.cause.Error() }
 func (e *openError) Unwrap() error { return e.cause }
 
-// opError is an operation of a multi that was refused, with the line that asked for it.
+// opError is an operation of a transaction that was refused.
 type opError struct {
 	refused *client.Error
-	line    string
+	which   string // its place, and the line that asked for it
 }
 
 func (e *opError) Error() string { return e.refused.Error() }
@@ -68,7 +68,7 @@ func (s *shell) describe(err error) failure {
 		return s.describeOpen(open)
 	case errors.As(err, &op):
 		f := s.describeRefusal(op.refused)
-		f.Message = fmt.Sprintf("operation %d of the multi, %s: %s; nothing was done", op.refused.Index+1, op.line, f.Message)
+		f.Message = op.which + ": " + f.Message + "; nothing was done"
 		return f
 	case errors.As(err, &refused):
 		return s.describeRefusal(refused)
@@ -87,6 +87,9 @@ func (s *shell) describe(err error) failure {
 	}
 }
 
+// pathless are the calls of the client that are about no path.
+var pathless = map[string]bool{"kill session": true, "sessions": true, "sync": true, "multi": true, "transaction": true, "close": true}
+
 // describeRefusal tells what the service, or the client on its behalf, has refused.
 func (s *shell) describeRefusal(e *client.Error) failure {
 	f := failure{Code: int32(e.Code), Name: e.Code.Name(), Path: e.Path, exit: exitFailed}
@@ -104,15 +107,21 @@ func (s *shell) describeRefusal(e *client.Error) failure {
 	case errors.Is(e, client.ErrBadVersion):
 		f.Message = fmt.Sprintf("%s%s has version %d, expected %d", what, e.Path, e.Actual, e.Expected)
 		return f
-	case e.Path == "" && errors.Is(e, client.ErrBadArguments):
-		f.Message = what + `""`
+	case e.Path == "" && pathless[e.Op]:
+		f.Message = e.Error()
+		return f
 	case e.Path == "":
-		f.Message = what + e.Op
+		f.Message = what + `""`
 	default:
 		f.Message = what + e.Path
 	}
-	if errors.Is(e, client.ErrNotEmpty) {
+	switch {
+	case errors.Is(e, client.ErrNotEmpty):
 		f.hint = "deleteall deletes a node and all below"
+	case errors.Is(e, client.ErrCompacted):
+		f.hint = "the servers remember a bounded part of their history; the command reads anew when it is given again"
+	case errors.Is(e, client.ErrNotReached):
+		f.hint = "that transaction is of another service, or this one has lost data"
 	}
 	if e.Detail != "" {
 		f.Message += " (" + e.Detail + ")"

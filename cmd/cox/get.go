@@ -9,14 +9,13 @@ import (
 
 func getVerb() *verb {
 	return &verb{
-		name: "get", args: "PATH", argsMin: 1, argsMax: 1, path: true, group: "Nodes",
+		name: "get", args: "PATH", argsMin: 1, argsMax: 1, paths: 1, group: "Nodes",
 		summary: "print a node's data",
-		options: []option{
+		options: withOptions([]option{
 			statOption, watchOption,
 			{"b", "base64", "", "print the data in base64"},
 			{"x", "hexdump", "", "print the data as a hexadecimal dump"},
-			levelOption,
-		},
+		}, freshness...),
 		details: `On a terminal what is not printable is escaped (\n, \x1b, \u202e) and a newline is added. Otherwise
 cox get PATH writes the data byte by byte and nothing else; with -s or -w, and in a script, a newline
 follows it.
@@ -79,6 +78,6 @@ func runGet(c *call) error {
 		r.dataRecord = dataRecord{hex.EncodeToString(node.Data), "hex"}
 	}
 	err = c.give(r)
-	c.watching(w)
+	c.watching(w, dataWatch)
 	return err
 }

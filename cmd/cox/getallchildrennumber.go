@@ -2,9 +2,9 @@ package main
 
 func getAllChildrenNumberVerb() *verb {
 	return &verb{
-		name: "getAllChildrenNumber", args: "PATH", argsMin: 1, argsMax: 1, path: true, group: "Trees",
+		name: "getAllChildrenNumber", args: "PATH", argsMin: 1, argsMax: 1, paths: 1, group: "Trees",
 		summary: "print how many nodes are below a node, at all depths",
-		options: []option{levelOption},
+		options: freshness,
 		details: `The service keeps the count: it costs as little for a million nodes as for one.
 
   getAllChildrenNumber /`,

@@ -2,9 +2,9 @@ package main
 
 func getEphemeralsVerb() *verb {
 	return &verb{
-		name: "getEphemerals", args: "[PREFIX]", argsMax: 1, path: true, group: "Trees",
+		name: "getEphemerals", args: "[PREFIX]", argsMax: 1, paths: 1, group: "Trees",
 		summary: "list the ephemeral nodes of this session, at or below PREFIX",
-		options: []option{levelOption},
+		options: freshness,
 		details: `A single command has a session of its own, and so none: this is for the shell and for scripts.
 
   getEphemerals

@@ -43,7 +43,7 @@ servers keep together.
 
 Options, before the command:
   -s, --servers HOST:PORT,…  servers of one cluster (COXSWAIN_SERVERS; default 127.0.0.1:7181)
-      --json                 one JSON object per command instead of text
+      --json                 JSON instead of text, one object to a line
       --timeout DURATION     how long a command may take (default 5s)
       --keep-going           a script goes on after a command that failed
       --version              print the version

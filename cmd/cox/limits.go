@@ -25,11 +25,27 @@ const (
 	// pageLength is how many children a walk asks for at a time; a page of long names fits into a reply many times over.
 	pageLength = 1000
 
-	// batchDefault is how many deletes deleteall has under way, as zkCli has by default.
+	// batchDefault is how many deletes deleteall in parts makes at a time, as zkCli does by default.
 	batchDefault = 1000
 
-	// batchMax bounds deleteall -b: each delete under way is a goroutine.
-	batchMax = 10_000
+	// batchMax bounds deleteall -b, as scripts for zkCli have it; deletesMax is as many as it uses, which is what one
+	// transaction takes.
+	batchMax   = 10_000
+	deletesMax = 1000
+
+	// pageMax bounds ls --page; a server gives as many as fit into an answer.
+	pageMax = 1_000_000
+
+	// knownMax bounds what is waited for the server to tell how far it is, when many events have piled up.
+	knownMax = 300 * time.Millisecond
+
+	// restEvery is how often is looked whether all events of a burst have been taken, restMax how long. The client hands over
+	// some hundred thousand in a second, and holds no more than a few thousand.
+	restEvery = time.Millisecond
+	restMax   = time.Second
+
+	// programEndMax is how long a program that watch runs has to end after SIGTERM; then it is killed.
+	programEndMax = 5 * time.Second
 
 	// inputMax is the most bytes that are read as data from a file or standard input. It is above what a node can hold, so
 	// that the refusal can tell the size, and bounds what is read for nothing.

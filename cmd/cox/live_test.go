@@ -115,7 +115,7 @@ func TestCreateParentsTogether(t *testing.T) {
 		c := cluster.Client(t)
 		all.Go(func() {
 			path := fmt.Sprintf("/a/b/c/d/%d", i)
-			if got, _, err := create(t.Context(), c, path, nil, true, nil); err != nil || got != path {
+			if got, _, err := create(t.Context(), c, path, nil, []client.CreateOption{client.Parents()}); err != nil || got != path {
 				t.Errorf("create -p %s: %q, %v", path, got, err)
 			}
 		})
@@ -126,7 +126,7 @@ func TestCreateParentsTogether(t *testing.T) {
 	if err != nil || len(names) != creators {
 		t.Errorf("there are %d children, %v", len(names), err)
 	}
-	_, _, err = create(t.Context(), c, "/a/b/c/d/0", nil, true, nil)
+	_, _, err = create(t.Context(), c, "/a/b/c/d/0", nil, []client.CreateOption{client.Parents()})
 	if !errors.Is(err, client.ErrNodeExists) {
 		t.Errorf("create -p of a node that is there: %v", err)
 	}
@@ -187,9 +187,18 @@ func TestComplete(t *testing.T) {
 		{"get", "", []string{"get ", "getAllChildrenNumber ", "getEphemerals "}},
 		{"xyz", "", nil},
 		{"get --s", "get ", []string{"--stat "}},
-		{"ls -", "ls ", []string{"-s ", "-w ", "-R ", "--stat ", "--watch ", "--recursive ", "--level ", "--json ", "--timeout "}},
+		{"ls -", "ls ", []string{"-s ", "-w ", "-R ", "-l ", "--stat ", "--watch ", "--recursive ", "--long ", "--page ", "--after ",
+			"--level ", "--at-least ", "--json ", "--timeout "}},
 		{"get --level s", "get --level ", []string{"session "}},
 		{"help del", "help ", []string{"delete ", "deleteall "}},
+		{"wat", "", []string{"watch "}},
+		{"addWatch -m ", "addWatch -m ", []string{"PERSISTENT ", "PERSISTENT_RECURSIVE "}},
+		{"find -t", "find ", []string{"-type "}},
+		{"find / -type e", "find / -type ", []string{"ephemeral "}},
+		{"mv /app/c", "mv ", []string{"/app/cache ", "/app/config/"}},
+		{"mv /app/cache /appl", "mv /app/cache ", []string{"/apple "}},
+		{"watch -r /app/ca", "watch -r ", []string{"/app/cache "}},
+		{"kill-session ", "kill-session ", []string{s.client.Session().ID.String() + " "}},
 		{"printwatches o", "printwatches ", []string{"on ", "off "}},
 		{"get ", "get ", []string{"/"}},
 		{"get /", "get ", []string{"/app/", "/apple ", `"/rtl\u202ex" `, `"/two words" `}},

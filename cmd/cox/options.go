@@ -21,14 +21,29 @@ type option struct {
 
 // Options that several commands have.
 var (
-	jsonOption    = option{"", "json", "", "one JSON object instead of text"}
+	jsonOption    = option{"", "json", "", "JSON instead of text, one object to a line"}
 	timeoutOption = option{"", "timeout", "DURATION", "for this command, instead of the shell's: 500ms, 1m"}
 	levelOption   = option{"", "level", "LEVEL", "session: what the server at hand knows; linearizable: all (default)"}
+	atLeastOption = option{"", "at-least", "ZXID", "see that transaction, which another command has told, and all before it"}
 	statOption    = option{"s", "stat", "", "print the stat as well"}
 	watchOption   = option{"w", "watch", "", "set a one-shot watch; cox COMMAND waits until it fires"}
 	versionOption = option{"v", "version", "VERSION", "only if the node's data version is VERSION"}
 	fileOption    = option{"", "data-file", "FILE", "take the data from FILE (not in the shell or a script)"}
 )
+
+// freshness is the options of all reads.
+var freshness = []option{levelOption, atLeastOption}
+
+// guards are the options of writes that depend on how the node is.
+var guards = []option{
+	versionOption,
+	{"", "if-czxid", "ZXID", "only if the node was created by that transaction: it is still the same node"},
+	{"", "if-mzxid", "ZXID", "only if the node's data were last set by that transaction"},
+	{"", "if-data", "DATA", "only if the node has exactly these data"},
+}
+
+// withOptions is a verb's own options, and some that several have.
+func withOptions(own []option, shared ...option) []option { return slices.Concat(own, shared) }
 
 // everywhere are the options of all commands.
 var everywhere = []option{jsonOption, timeoutOption}
@@ -43,8 +58,9 @@ func (e *usageError) Error() string { return e.text }
 
 // parsed is a command's options and arguments.
 type parsed struct {
-	args   []string
-	values map[string]string // by long name; present if given
+	args    []string
+	values  map[string]string // by long name; present if given
+	command []string          // of a verb that runs a program: what follows "--"; nil if there is none
 }
 
 // parse takes options wherever they stand, as zkCli does. A quoted word is an argument, and so is all that follows "--".
@@ -52,6 +68,12 @@ func (v *verb) parse(words []word) (parsed, error) {
 	p := parsed{values: map[string]string{}}
 	for i := 0; i < len(words); i++ {
 		w := words[i]
+		if w.bare && w.text == "--" && v.program {
+			if p.command = texts(words[i+1:]); len(p.command) == 0 {
+				return p, v.misuse("a program to run is missing after --")
+			}
+			break
+		}
 		if w.bare && w.text == "--" {
 			p.args = append(p.args, texts(words[i+1:])...)
 			break
@@ -154,9 +176,74 @@ func (p parsed) version(v *verb) (int64, bool, error) {
 	return n, true, nil
 }
 
-// level returns the read options for --level.
+// number returns the value of an option that takes a whole number from 1 to most; otherwise if it was not given.
+func (p parsed) number(v *verb, long string, most, otherwise int) (int, error) {
+	text, ok := p.values[long]
+	if !ok {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		name := "--" + long
+		if i := slices.IndexFunc(v.options, func(o option) bool { return o.long == long && o.short != "" }); i >= 0 {
+			name = "-" + v.options[i].short
+		}
+		return 0, v.misuse("%s takes a number from 1 to %d, not %q", name, most, escape(text))
+	}
+	return n, nil
+}
+
+// zxid returns the transaction that an option names, and whether it was given.
+func (p parsed) zxid(v *verb, long string) (client.Zxid, bool, error) {
+	text, ok := p.values[long]
+	if !ok {
+		return 0, false, nil
+	}
+	n, err := strconv.ParseUint(text, 0, 64)
+	if err != nil {
+		return 0, false, v.misuse("--%s takes the number of a transaction such as 0x1f, not %q", long, escape(text))
+	}
+	return client.Zxid(n), true, nil
+}
+
+// guard returns the write options for what is expected of the node.
+func (p parsed) guard(v *verb) ([]client.WriteOption, error) {
+	var all []client.WriteOption
+	version, ok, err := p.version(v)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		all = append(all, client.IfVersion(version))
+	}
+	for _, expected := range []struct {
+		long string
+		of   func(client.Zxid) client.WriteOption
+	}{{"if-czxid", client.IfCzxid}, {"if-mzxid", client.IfMzxid}} {
+		z, ok, err := p.zxid(v, expected.long)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			all = append(all, expected.of(z))
+		}
+	}
+	if p.has("if-data") {
+		all = append(all, client.IfData([]byte(p.values["if-data"])))
+	}
+	return all, nil
+}
+
+// level returns the read options for --level and --at-least.
 func (p parsed) level(v *verb) ([]client.ReadOption, error) {
+	z, ok, err := p.zxid(v, atLeastOption.long)
 	switch text := p.values[levelOption.long]; {
+	case err != nil:
+		return nil, err
+	case ok && p.has(levelOption.long):
+		return nil, v.misuse("--at-least is a level of its own: it excludes --level")
+	case ok:
+		return []client.ReadOption{client.AtLeast(z)}, nil
 	case !p.has(levelOption.long):
 		return nil, nil
 	case text == "session":

@@ -17,6 +17,7 @@ type answer interface{ text(*output) }
 // that waits for a line, the one that relays events.
 type output struct {
 	stdout   *bufio.Writer
+	raw      io.Writer // what stdout writes to; a program gets it for its own output
 	stderr   io.Writer
 	json     bool
 	terminal bool // stdout is one
@@ -25,7 +26,7 @@ type output struct {
 }
 
 func newOutput(stdout, stderr io.Writer) *output {
-	return &output{stdout: bufio.NewWriter(stdout), stderr: stderr, terminal: isTerminal(stdout), progress: isTerminal(stderr)}
+	return &output{stdout: bufio.NewWriter(stdout), raw: stdout, stderr: stderr, terminal: isTerminal(stdout), progress: isTerminal(stderr)}
 }
 
 func isTerminal(stream any) bool {

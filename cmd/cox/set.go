@@ -4,11 +4,12 @@ import "github.com/coxswain-io/coxswain/client"
 
 func setVerb() *verb {
 	return &verb{
-		name: "set", args: "PATH DATA", argsMin: 1, argsMax: 2, path: true, group: "Nodes",
+		name: "set", args: "PATH DATA", argsMin: 1, argsMax: 2, paths: 1, group: "Nodes",
 		summary: "replace a node's data",
-		options: []option{statOption, versionOption, fileOption},
-		details: `With -v it is done only if nobody has set the node since that version. cox set PATH - takes the data
-from standard input. Data that begins with - is quoted, or follows --.
+		options: withOptions([]option{statOption}, withOptions(guards, fileOption)...),
+		details: `With -v it is done only if nobody has set the node since that version; --if-czxid tells a node from
+one that was created later at the same path. cox set PATH - takes the data from standard input. Data
+that begins with - is quoted, or follows --.
 
   set /app hello
   set /app "two words" -v 3
@@ -56,13 +57,4 @@ func runSet(c *call) error {
 		r.stat = &stat
 	}
 	return c.give(r)
-}
-
-// guard is the write options for -v.
-func (p parsed) guard(v *verb) ([]client.WriteOption, error) {
-	version, ok, err := p.version(v)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return []client.WriteOption{client.IfVersion(version)}, nil
 }

@@ -33,6 +33,7 @@ type shell struct {
 	servers []string
 	client  *client.Client // nil until it is needed, and after close
 	closed  bool           // by close: only connect opens a session again
+	renew   bool           // the session may be replaced when it has expired: it has nothing but a watch that goes on
 	address atomic.Value   // string: the server that was dialed last, of client
 	watches watches
 	lines   lineSource   // of the script or the terminal; nil for one command
@@ -76,7 +77,8 @@ func (s *shell) open(ctx context.Context) error {
 	var reached atomic.Bool
 	c, err := client.Dial(ctx, client.Config{
 		Servers: s.servers,
-		Name:    "cox",
+		Name:    sessionName(),
+		Renew:   s.renew,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, addr)
 			if err == nil {

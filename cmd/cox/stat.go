@@ -4,9 +4,9 @@ import "github.com/coxswain-io/coxswain/client"
 
 func statVerb() *verb {
 	return &verb{
-		name: "stat", args: "PATH", argsMin: 1, argsMax: 1, path: true, group: "Nodes",
+		name: "stat", args: "PATH", argsMin: 1, argsMax: 1, paths: 1, group: "Nodes",
 		summary: "print what is known about a node beside its data",
-		options: []option{watchOption, levelOption},
+		options: withOptions([]option{watchOption}, freshness...),
 		details: `The names are zkCli's: cZxid, mZxid and pZxid are the transactions that created the node, last set
 its data, and last created or deleted a child of it; ctime and mtime their times; cversion,
 dataVersion and aclVersion count changes of children, data and access control. kind and ttl follow
@@ -43,7 +43,7 @@ func runStat(c *call) error {
 		return absent(c.args[0])
 	}
 	err = c.give(&foundRecord{c.args[0], newStatRecord(stat), stat})
-	c.watching(w)
+	c.watching(w, dataWatch)
 	return err
 }
 

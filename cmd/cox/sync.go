@@ -2,7 +2,7 @@ package main
 
 func syncVerb() *verb {
 	return &verb{
-		name: "sync", args: "[PATH]", argsMax: 1, path: true, group: "Transactions and order",
+		name: "sync", args: "[PATH]", argsMax: 1, paths: 1, group: "Transactions and order",
 		summary: "wait until the server at hand knows every acknowledged write",
 		details: `Only reads with --level session need it: the others do this by themselves. A PATH is accepted, as in
 zkCli, and means nothing.

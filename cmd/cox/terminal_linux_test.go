@@ -128,12 +128,33 @@ func TestInteractive(t *testing.T) {
 	u.types("\x03") // Ctrl-C gives the line up
 	u.expects(prompt)
 
+	// So do those of a watch that stays; and one that is looked at ends with Ctrl-C, but not the shell.
+	u.types("addWatch --values /stay\r")
+	u.expects(prompt)
+	if _, _, err := c.Create(t.Context(), "/stay", []byte("here")); err != nil {
+		t.Fatal(err)
+	}
+	u.expects("WATCHER:: Created /stay (zxid 0x")
+	if _, err := c.Set(t.Context(), "/stay", []byte("still\x1b")); err != nil {
+		t.Fatal(err)
+	}
+	u.expects(`= still\x1b`)
+	u.types("watch -r --since 0 --values /stay\r")
+	u.expects(`DataChanged      0x`)
+	u.expects(`/stay = still\x1b`)
+	u.types("\x03")
+	u.expects(prompt)
+	u.types("removewatches /stay\r")
+	u.expects(prompt)
+	u.types("deleteall /stay\r")
+	u.expects("Deleted /stay (1 node)\r\n")
+
 	u.types("multi\r")
 	u.expects("multi> ")
 	u.types("create /m\rend\r")
 	u.expects("Created /m\r\n")
 	u.types("history\r")
-	u.expects("5 - multi\r\n")
+	u.expects("9 - multi\r\n")
 	u.types("redo 3\r")
 	u.expects("cox: no node: /nope\r\n")
 	u.types("close\r")

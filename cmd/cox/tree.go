@@ -9,9 +9,9 @@ import (
 
 func treeVerb() *verb {
 	return &verb{
-		name: "tree", args: "[PATH]", argsMax: 1, path: true, long: true, group: "Trees",
+		name: "tree", args: "[PATH]", argsMax: 1, paths: 1, long: true, group: "Trees",
 		summary: "draw a node and all below",
-		options: []option{levelOption},
+		options: freshness,
 		details: `What is not persistent is marked. Without PATH: everything.
 
   tree /app`,

@@ -21,9 +21,10 @@ type verb struct {
 	summary string // one line, without a full stop
 	details string // what help COMMAND adds: rules and examples
 	where   place
-	path    bool // the first argument is a path, and Tab completes it
+	paths   int  // that many of the first arguments are paths, and Tab completes them
 	long    bool // makes many requests, or waits for its user: the timeout bounds each request
 	raw     bool // what follows is not the verb's own options and arguments; it is in call.words
+	program bool // what follows "--" is a program to run, with its arguments; it is in call.command
 	run     func(*call) error
 }
 
@@ -127,7 +128,8 @@ func (c *call) give(a answer) error {
 	return c.out.give(a)
 }
 
-// reading is the client and the options of a read: --level and -w. The watch is stored in *w when the read succeeds.
+// reading is the client and the options of a read: --level, --at-least and, as the last, -w. The watch is stored in *w when
+// the read succeeds.
 func (c *call) reading(w **client.Watch) (*client.Client, []client.ReadOption, error) {
 	options, err := c.level(c.verb)
 	if err != nil {
@@ -158,6 +160,9 @@ func (v *verb) usage() string {
 	}
 	if v.args != "" {
 		parts = append(parts, v.args)
+	}
+	if v.program {
+		parts = append(parts, "[-- PROGRAM ARGUMENT…]")
 	}
 	return strings.Join(parts, " ")
 }

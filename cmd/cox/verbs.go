@@ -9,9 +9,10 @@ import (
 func allVerbs() []*verb {
 	return []*verb{
 		createVerb(), getVerb(), setVerb(), deleteVerb(), deleteallVerb(), existsVerb(), statVerb(),
-		lsVerb(), treeVerb(), getAllChildrenNumberVerb(), getEphemeralsVerb(),
-		multiVerb(), syncVerb(),
-		sessionVerb(), connectVerb(), closeVerb(), printwatchesVerb(), historyVerb(), redoVerb(), quitVerb(),
+		lsVerb(), treeVerb(), findVerb(), duVerb(), cpVerb(), mvVerb(), getAllChildrenNumberVerb(), getEphemeralsVerb(),
+		watchVerb(), addWatchVerb(), removewatchesVerb(), printwatchesVerb(),
+		multiVerb(), txnVerb(), syncVerb(),
+		sessionVerb(), sessionsVerb(), killSessionVerb(), connectVerb(), closeVerb(), historyVerb(), redoVerb(), quitVerb(),
 		versionVerb(), helpVerb(),
 	}
 }
