@@ -123,6 +123,9 @@ func (v *verb) named(name string) ([]option, error) {
 			if near := nearest(bare, longNames(all)); near != "" {
 				hint = "did you mean --" + near + "?"
 			}
+			if bare == "help" || bare == "h" {
+				hint = "type help " + v.name
+			}
 			return nil, v.misuse("%s has no option %s: %s", v.name, name, hint)
 		}
 		bundle = append(bundle, all[i])
