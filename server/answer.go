@@ -17,7 +17,8 @@ func (c *conn) answerReady(inApply bool) {
 		if p == nil || p.isWrite() || p.read != nil && p.read.Level == wire.Linearizable && p.position > c.barrier.confirmed {
 			return
 		}
-		if len(c.out) >= outHighBytes || p.replays() && inApply || !c.answerFront(p) {
+		long := p.long()
+		if len(c.out) >= outHighBytes || long && inApply || !c.answerFront(p) || long {
 			c.stalled = true
 			return
 		}
@@ -50,6 +51,8 @@ func (c *conn) answerFront(front *pending) bool {
 		c.refuseNow(p.xid, p.refusal)
 	case !c.answer(p.xid, p.read):
 		return false
+	case c.refused: // the answer was too much: the connection ends, and its queue is empty
+		return true
 	default:
 		c.queue.pop()
 		requests.Put(p.read)
@@ -148,12 +151,13 @@ func (c *conn) estimate() {
 	defer c.mu.Unlock()
 	tree := c.srv.st.Tree()
 	const head = 256 // of a reply, with its stat
-	c.queue.estimate(func(req *wire.Request) int {
+	c.queue.estimate(func(req *wire.Request, brought int) int {
 		switch req.Kind {
 		case wire.Get:
 			if n := tree.Get(req.Path); n != nil {
-				return head + len(n.Data())
+				brought = max(brought, len(n.Data()))
 			}
+			return head + brought
 		case wire.Children, wire.List:
 			if req.WithData {
 				return head + wire.PageBytesMax + wire.DataMax
@@ -186,6 +190,10 @@ func validatePaths(req *wire.Request) *znode.Error {
 	case wire.Ephemerals:
 		if req.Path == "" {
 			return nil // all
+		}
+	case wire.RemoveWatch:
+		if req.WatchKind == wire.WatchPersistent {
+			return nil // whatever the path
 		}
 	case wire.SetWatches:
 		for _, paths := range [][]string{req.DataPaths, req.ExistPaths, req.ChildPaths} {
@@ -231,6 +239,10 @@ func (c *conn) multiRead(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *w
 			out = wire.AppendFailedPart(out, wire.CodeNoNode, &znode.Error{Path: r.Path, Index: i})
 			continue
 		}
+		if wire.FrameBytes(out, frame)+len(n.Data()) > wire.FrameMax && r.Kind == wire.Get {
+			c.multiReadTooLarge(xid, zxid, i, r.Path)
+			return
+		}
 		out = wire.AppendPart(out)
 		stat := n.Stat()
 		switch r.Kind {
@@ -252,10 +264,15 @@ func (c *conn) multiRead(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *w
 			out = wire.EndChildrenResult(out, list, p.entries, p.more, &stat)
 		}
 		if wire.FrameBytes(out, frame) > wire.FrameMax {
-			c.fail(xid, zxid, wire.CodeTooLarge, &znode.Error{Path: r.Path, Index: i, Detail: fmt.Sprintf(
-				"the answers up to this one exceed a frame of %d bytes: read fewer nodes at once", wire.FrameMax)})
+			c.multiReadTooLarge(xid, zxid, i, r.Path)
 			return
 		}
 	}
 	c.out = wire.EndFrame(out, frame)
+}
+
+// multiReadTooLarge refuses a MultiRead because of its part i.
+func (c *conn) multiReadTooLarge(xid wire.Xid, zxid znode.Zxid, i int, path string) {
+	c.fail(xid, zxid, wire.CodeTooLarge, &znode.Error{Path: path, Index: i, Detail: fmt.Sprintf(
+		"the answers up to this one exceed a frame of %d bytes: read fewer nodes at once", wire.FrameMax)})
 }

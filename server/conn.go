@@ -40,6 +40,8 @@ type conn struct {
 	refused bool                 // nothing more is answered or delivered, whatever arrives; the writer closes the socket when out is sent
 	welcome bool                 // the Hello was answered
 
+	leaving *watch.Leaving[*conn] // guarded by the server's watchMu; nil until its watches begin to be dropped
+
 	over atomic.Bool // a copy of refused, for those who may not take mu
 	held atomic.Bool // this server keeps the reader from reading: what the client has sent is not its silence
 }
@@ -150,15 +152,26 @@ func (c *conn) end(code wire.Code, detail string) {
 	c.signal()
 }
 
-// event puts an event into out. It must be called under the lock that makes the change visible.
-func (c *conn) event(t watch.Told) {
+// event puts an event into out, and reports whether the connection still takes events. It must be called under the lock that
+// makes the change visible.
+func (c *conn) event(t watch.Told) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refused {
-		return
+		return false
 	}
 	c.tell(c, t)
 	c.boundOut()
+	return true
+}
+
+// dropSome removes a part of the watches of a connection that is over, and reports whether none is left. The caller holds the
+// server's watchMu.
+func (c *conn) dropSome() (done bool) {
+	if c.leaving == nil {
+		c.leaving = c.srv.watches.Leave(c)
+	}
+	return c.srv.watches.DropSome(c.leaving)
 }
 
 // boundOut closes a connection whose client does not read what it is sent.

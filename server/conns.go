@@ -66,12 +66,9 @@ func (s *Server) enroll(c *conn) (string, wire.Code) {
 
 // forget removes a connection that has ended. Its session stays attached here, silent, until it moves or expires.
 func (s *Server) forget(c *conn) {
-	s.watchMu.Lock()
-	leaving := s.watches.Leave(c)
-	s.watchMu.Unlock()
-	for done := false; !done; { // in parts, because writes wait meanwhile; c takes no event any more
+	for done := false; !done; { // in parts, because writes wait meanwhile
 		s.watchMu.Lock()
-		done = s.watches.DropSome(leaving)
+		done = c.dropSome()
 		s.watchMu.Unlock()
 	}
 	id, _ := c.session()

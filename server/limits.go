@@ -9,6 +9,10 @@ const (
 	// size of a log entry to itself plus one request, far below what the consensus library carries.
 	batchBytesMax = 1 << 20
 
+	// treeOpBytes is what a write of whole trees counts for in the open batch besides its bytes: a hundred bytes may ask for 50
+	// ms of work, and what is in one entry is applied under one lock. Two close the batch.
+	treeOpBytes = batchBytesMax / 2
+
 	// batchKeepBytes is how much memory an empty batch keeps for the next one.
 	batchKeepBytes = 2 << 20
 

@@ -18,6 +18,7 @@ type waiter struct {
 type batch struct {
 	commands state.Batch
 	waiters  []waiter
+	trees    int // operations on whole trees, in bytes of work: see treeOpBytes
 }
 
 // proposer packs everything that queues up while one entry is on its way into the next one. One entry in flight per
@@ -48,7 +49,7 @@ func (p *proposer) init() {
 // is full, which holds c's reader back. It reports false when the server closes or c is over.
 func (p *proposer) wait(c *conn, fill func(b *batch)) bool {
 	p.mu.Lock()
-	for !p.closed && !c.over.Load() && p.open.commands.Bytes() >= batchBytesMax {
+	for !p.closed && !c.over.Load() && p.open.commands.Bytes()+p.open.trees >= batchBytesMax {
 		c.held.Store(true)
 		p.room.Wait()
 	}
@@ -147,6 +148,7 @@ func (p *proposer) run(ctx context.Context, header state.Header, submit func(con
 		p.finished++
 		p.mu.Unlock()
 		full.commands.Reset(batchKeepBytes)
+		full.trees = 0
 		clear(full.waiters)
 		full.waiters = full.waiters[:0]
 		spare = full

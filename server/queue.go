@@ -9,6 +9,7 @@ type pending struct {
 	xid      wire.Xid
 	bytes    int
 	reply    int           // estimated bytes of the answer; 0: not estimated yet
+	brings   int           // of a write: bytes that a node may have after it
 	read     *wire.Request // answered from the state, in turn
 	refusal  *refusal      // or answered with an error, in turn
 	// neither: a write, which the log answers
@@ -22,8 +23,14 @@ type refusal struct {
 
 func (p *pending) isWrite() bool { return p.read == nil && p.refusal == nil }
 
-// replays reports whether the answer may be given in parts.
-func (p *pending) replays() bool { return p.read != nil && p.read.Kind == wire.AddWatches }
+// replays reports whether the answer looks at the history. That to an AddWatches may be given in parts.
+func (p *pending) replays() bool {
+	return p.read != nil && (p.read.Kind == wire.AddWatches || p.read.Kind == wire.List && p.read.AsOf != 0)
+}
+
+// long reports whether the answer may take milliseconds: after one of these the state's lock is given back, and none is
+// answered after a write in the course of an apply.
+func (p *pending) long() bool { return p.replays() || p.read != nil && p.read.Kind == wire.MultiRead }
 
 // queue is the unanswered requests of a connection in order of arrival. The connection's lock guards it.
 type queue struct {
@@ -32,7 +39,7 @@ type queue struct {
 	bytes     int    // of the requests
 	next      uint64 // position of the newest request
 	reads     int    // how many of them are no writes
-	replays   int    // how many of them are AddWatches
+	replays   int    // how many of them look at the history
 	replies   int    // sum of the estimated answers of those
 	estimated uint64 // position up to which they were estimated
 }
@@ -55,10 +62,14 @@ func (q *queue) push(p pending) uint64 {
 }
 
 // estimate fills in how large the answers will be that were not estimated yet.
-func (q *queue) estimate(of func(*wire.Request) int) {
+func (q *queue) estimate(of func(r *wire.Request, brought int) int) {
+	brought := 0 // by the session's own writes, which are applied before the reads behind them are answered
+	for i := range q.items[q.head:] {
+		brought = max(brought, q.items[q.head+i].brings)
+	}
 	for i := len(q.items) - 1; i >= q.head && q.items[i].position > q.estimated; i-- {
 		if p := &q.items[i]; p.read != nil {
-			p.reply = of(p.read)
+			p.reply = of(p.read, brought)
 			q.replies += p.reply
 		}
 	}

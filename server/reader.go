@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/coxswain-io/coxswain/server/state"
@@ -115,11 +116,23 @@ func (c *conn) submit(xid wire.Xid, refusal wire.Code, body []byte) bool {
 		return false
 	}
 	id := c.id
-	c.queue.push(pending{xid: xid, bytes: len(body)})
+	trees, brings := 0, min(len(body), wire.DataMax)
+	if refusal == wire.CodeOK && (wholeTrees(c.request.Ops) || wholeTrees(c.request.Else)) {
+		trees, brings = treeOpBytes, wire.DataMax
+	}
+	c.queue.push(pending{xid: xid, bytes: len(body), brings: brings})
 	c.mu.Unlock()
 	return c.srv.proposer.wait(c, func(b *batch) {
+		b.trees += trees
 		b.commands.Write(id, refusal, body)
 		b.waiters = append(b.waiters, waiter{conn: c})
+	})
+}
+
+// wholeTrees reports whether operations can change up to znode.MaxTreeNodes nodes.
+func wholeTrees(ops []znode.Op) bool {
+	return slices.ContainsFunc(ops, func(op znode.Op) bool {
+		return op.Kind == znode.OpDeleteTree || op.Kind == znode.OpCopyTree || op.Kind == znode.OpMoveTree || op.Flags&^znode.CreateIfAbsent != 0
 	})
 }
 

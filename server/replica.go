@@ -123,10 +123,12 @@ func (s *Server) moved(e *state.Effect) {
 
 // fire delivers the events of a transaction.
 func (s *Server) fire(zxid znode.Zxid, changes []znode.Change) {
-	s.watchMu.Lock()
-	s.watches.Fire(zxid, changes, s.addFired)
-	s.watchMu.Unlock()
-	s.deliverFired()
+	for i := range changes { // one by one: a transaction can have 100,000 changes, and each concern many
+		s.watchMu.Lock()
+		s.watches.Fire(zxid, changes[i:i+1], s.addFired)
+		s.watchMu.Unlock()
+		s.deliverFired()
+	}
 }
 
 // fired is an event on its way from the watch table to a connection: the two locks are not held together.
@@ -139,8 +141,15 @@ func (s *Server) addFired(c *conn, t watch.Told) { s.firing = append(s.firing, f
 
 func (s *Server) deliverFired() {
 	for i := range s.firing {
-		s.firing[i].conn.event(s.firing[i].told)
-		s.touch(s.firing[i].conn)
+		c := s.firing[i].conn
+		if c.event(s.firing[i].told) {
+			s.touch(c)
+			continue
+		}
+		// It is over and told nothing more; a part of its watches goes with each event, so that it soon costs nothing more.
+		s.watchMu.Lock()
+		c.dropSome()
+		s.watchMu.Unlock()
 	}
 	s.metrics.events.Add(len(s.firing))
 	clear(s.firing)

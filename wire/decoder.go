@@ -195,6 +195,10 @@ func (d *Decoder) Uint8() uint8 {
 	return uint8(v)
 }
 
+// Choice reads the number of one of several things, all below 255, or a set of bits. A larger number is one that this version
+// does not know, which is for the caller to say, and reads as 255: it is no reason to take the message for malformed.
+func (d *Decoder) Choice() uint8 { return uint8(min(d.Uint(), math.MaxUint8)) }
+
 // String reads a string and copies it. Its bytes may be anything, not only UTF-8.
 func (d *Decoder) String() string { return string(d.StringBytes()) }
 

@@ -290,7 +290,9 @@
 //
 // With nil for since a watch begins now. With a zxid it is also told what has happened behind that zxid, as events like
 // any others, in order, all of them before the reply. Such older events may stand between newer ones of watches that
-// are in place; while they come no other request but Ping is answered. From the reply on the watches are in place.
+// are in place; while they come no other request but Ping is answered, and not that either behind a write, which waits.
+// From the reply on the watches are in place. An AddWatches that is sent again behind a write that had to be (Gap,
+// WindowFull) finds its watches in place, and is answered as the first was.
 //
 // A server keeps a bounded history of recent changes. Where that does not reach back to since, the watch is told a gap:
 // what has happened behind from and up to zxid is not told, or no more than the beginning of the first transaction

@@ -104,7 +104,7 @@ func decodeOps(d *Decoder, r *Request, ops []znode.Op, before int) ([]znode.Op, 
 		f := d.Fields(2)
 		op := znode.Op{}
 		if f.Next() {
-			op.Kind = znode.OpKind(d.Uint8())
+			op.Kind = znode.OpKind(d.Choice())
 		}
 		if d.Err() == nil && !knownOp(op.Kind) {
 			return ops, &UnknownKind{Kind: Kind(op.Kind), Part: i}
@@ -201,7 +201,7 @@ func decodeOp(d *Decoder, op *znode.Op) (hasACL bool) {
 	switch op.Kind {
 	case znode.OpCreate:
 		if f.Next() {
-			op.Mode = znode.Mode(d.Uint8())
+			op.Mode = znode.Mode(d.Choice())
 		}
 		if f.Next() {
 			op.TTLMS = d.Int()
@@ -210,7 +210,7 @@ func decodeOp(d *Decoder, op *znode.Op) (hasACL bool) {
 			hasACL = decodeACL(d)
 		}
 		if f.Next() {
-			op.Flags = znode.CreateFlags(d.Uint8())
+			op.Flags = znode.CreateFlags(d.Choice())
 		}
 	case znode.OpRead: // has no guard
 	default:

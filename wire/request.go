@@ -67,6 +67,11 @@ type WatchSpec struct {
 	Since   znode.Zxid // what has happened since then, too
 }
 
+// Same reports whether w and o are the same watch, wherever they begin.
+func (w *WatchSpec) Same(o *WatchSpec) bool {
+	return w.ID == o.ID && w.Mode == o.Mode && w.Options == o.Options && w.Path == o.Path
+}
+
 // requestKeepMax is the largest number of elements that the lists of a reused Request keep room for. A multi of a
 // thousand operations must not make its connection hold 140 KB for ever.
 const requestKeepMax = 64

@@ -52,7 +52,7 @@ func DecodeRequest(body []byte, r *Request) error {
 
 func decodeHeader(d *Decoder, f *Fields, r *Request) {
 	if f.Next() {
-		r.Kind = Kind(d.Uint8())
+		r.Kind = Kind(d.Choice())
 	}
 	if f.Next() {
 		r.Xid = Xid(d.Uint())
@@ -121,7 +121,7 @@ func decodeRequestBody(d *Decoder, r *Request) error {
 func decodeRead(d *Decoder, r *Request) error {
 	f := d.Fields(2)
 	if f.Next() {
-		r.Level = Level(d.Uint8())
+		r.Level = Level(d.Choice())
 	}
 	if f.Next() {
 		r.Path = d.String()
@@ -168,7 +168,7 @@ func (r *Request) checkLevel() error {
 func decodeSessions(d *Decoder, r *Request) error {
 	f := d.Fields(0)
 	if f.Next() {
-		r.Level = Level(d.Uint8())
+		r.Level = Level(d.Choice())
 	}
 	if f.Next() {
 		r.AfterID = session.ID(d.Uint())
@@ -200,7 +200,7 @@ func decodeOutcomes(d *Decoder, r *Request) {
 func decodeMultiRead(d *Decoder, r *Request) error {
 	outer := d.Fields(0)
 	if outer.Next() {
-		r.Level = Level(d.Uint8())
+		r.Level = Level(d.Choice())
 	}
 	if outer.Next() {
 		n, ok := d.arrayLength()
@@ -215,7 +215,7 @@ func decodeMultiRead(d *Decoder, r *Request) error {
 			f := d.Fields(2)
 			read := Read{}
 			if f.Next() {
-				read.Kind = Kind(d.Uint8())
+				read.Kind = Kind(d.Choice())
 			}
 			if f.Next() {
 				read.Path = d.String()

@@ -30,10 +30,10 @@ func decodeAddWatches(d *Decoder, r *Request) error {
 			w.ID = WatchID(d.Uint())
 		}
 		if f.Next() {
-			w.Mode = WatchMode(d.Uint8())
+			w.Mode = WatchMode(d.Choice())
 		}
 		if f.Next() {
-			w.Options = WatchOptions(d.Uint8())
+			w.Options = WatchOptions(d.Choice())
 		}
 		if f.Next() {
 			w.Path = d.String()
@@ -103,7 +103,7 @@ func tooManyWatches(n uint64) error {
 func decodeRemoveWatch(d *Decoder, r *Request) error {
 	f := d.Fields(2)
 	if f.Next() {
-		r.WatchKind = WatchKind(d.Uint8())
+		r.WatchKind = WatchKind(d.Choice())
 	}
 	if f.Next() {
 		r.Path = d.String()

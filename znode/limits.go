@@ -34,6 +34,15 @@ const (
 	// 64 MiB of disk must not come from a request of a hundred bytes over and over.
 	MaxTreeBytes = 64 << 20
 
+	// MaxNodesWithCopies and MaxDataWithCopies are the number of nodes and the
+	// bytes of data of the whole tree beyond which nothing is copied: what a
+	// copy would make counts. A request of fifteen bytes can ask for a copy, and a
+	// session can have a thousand under way, so without a bound on the sum they
+	// could use up the memory and the disks of all servers within a minute. Nodes
+	// that are sent one by one are not held up: they cost their sender as much.
+	MaxNodesWithCopies = 4 << 20
+	MaxDataWithCopies  = 4 << 30
+
 	// MaxEphemeralsPerOwner is the largest number of ephemeral nodes of one
 	// session. They are all deleted at once when it dies, in one log entry's
 	// time: at about a microsecond each this bounds the stall to 0.1–0.2 s.

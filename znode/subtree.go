@@ -85,11 +85,18 @@ func (t *Tree) planCopy(op *Op, top *Node) ([]*place, *Error) {
 	if err := t.spendNodes(cost, op); err != nil {
 		return nil, err
 	}
-	from := top.at.tree(count)
+	from, data := top.at.tree(count), int64(0)
 	for _, p := range from {
 		if err := t.checkCopy(op, p); err != nil {
 			return nil, err
 		}
+		data += int64(len(p.node.data))
+	}
+	if op.Kind == OpCopyTree && (t.Len()+count > t.maxNodes || t.dataBytes+data > t.maxData) {
+		return nil, &Error{Code: CodeTooMany, Path: op.Path, Detail: "with the copy the whole tree would have " +
+			strconv.FormatInt(t.Len()+count, 10) + " nodes and " + strconv.FormatInt(t.dataBytes+data, 10) +
+			" bytes of data; beyond " + strconv.FormatInt(t.maxNodes, 10) + " and " + strconv.FormatInt(t.maxData, 10) +
+			" nothing is copied"}
 	}
 	return from, nil
 }

@@ -193,3 +193,39 @@ func TestComparePaths(t *testing.T) {
 		}
 	}
 }
+
+// TestCopiesDoNotFillTheTree: copies stop where the whole tree is large, by nodes and by data, and exactly there; a move
+// makes nothing more, and what is sent node by node goes on.
+func TestCopiesDoNotFillTheTree(t *testing.T) {
+	for name, bound := range map[string]func(*Tree){
+		"nodes": func(tree *Tree) { tree.maxNodes = tree.Len() + 4 },
+		"data":  func(tree *Tree) { tree.maxData = tree.DataBytes() + 20 },
+	} {
+		tree, zxid := NewTree(), Zxid(0)
+		apply := func(ops ...Op) *Error {
+			zxid++
+			_, _, err := tree.Apply(Txn{Zxid: zxid}, ops, nil, nil)
+			return err
+		}
+		if err := apply(Op{Kind: OpCreate, Path: "/a", Data: make([]byte, 4)}, Op{Kind: OpCreate, Path: "/a/b", Data: make([]byte, 6)}); err != nil {
+			t.Fatal(err)
+		}
+		bound(tree)
+		for i, want := range []Code{CodeOK, CodeOK, CodeTooMany} {
+			err := apply(Op{Kind: OpCopyTree, Path: "/a", To: "/copy" + string(rune('0'+i))})
+			if got := codeOf(err); got != want {
+				t.Errorf("%s: copy %d: %v, want %v", name, i, got, want)
+			}
+		}
+		if err := apply(Op{Kind: OpMoveTree, Path: "/a", To: "/moved"}, Op{Kind: OpCreate, Path: "/more", Data: make([]byte, 4)}); err != nil {
+			t.Errorf("%s: a move or a create was refused: %v", name, err)
+		}
+	}
+}
+
+func codeOf(err *Error) Code {
+	if err == nil {
+		return CodeOK
+	}
+	return err.Code
+}

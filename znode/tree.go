@@ -14,6 +14,9 @@ type Tree struct {
 	deadlines deadlines          // those of them that only the clock keeps alive
 	snapshots []*Snapshot        // open ones
 	undo      []step             // what the transaction in progress has done
+
+	// MaxNodesWithCopies and MaxDataWithCopies. Fields, so that a test can reach them.
+	maxNodes, maxData int64
 	spent     budget             // what it has used up of its limits
 }
 
@@ -28,7 +31,9 @@ func NewTree() *Tree {
 
 // emptyTree returns a tree without even a root.
 func emptyTree() *Tree {
-	t := &Tree{owners: make(map[uint64]*places), deadlines: newDeadlines()}
+	t := &Tree{
+		owners: make(map[uint64]*places), deadlines: newDeadlines(), maxNodes: MaxNodesWithCopies, maxData: MaxDataWithCopies,
+	}
 	for i := range t.shards {
 		t.shards[i] = make(map[string]*Node)
 	}

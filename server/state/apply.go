@@ -26,6 +26,9 @@ func (s *State) Begin(entry []byte) (Header, int) {
 // either way every replica does the same.
 func (s *State) Step() []Effect {
 	s.effects = s.effects[:0]
+	if clear(s.changes); cap(s.changes) > changesKeepMax { // let go of the nodes, also of those of a transaction that failed
+		s.changes = nil
+	}
 	s.changes = s.changes[:0]
 	if s.left == 0 || s.decoder.Err() != nil {
 		return nil
@@ -72,6 +75,13 @@ func (s *State) Step() []Effect {
 	case commandAdvance:
 		want = 5
 		from, to, mark := session.Clock(d.Int()), session.Clock(d.Int()), Mark{Clock: session.Clock(d.Int()), Digest: d.Uint()}
+		revision := uint64(1)
+		if fields > want {
+			want, revision = 6, d.Uint()
+		}
+		if revision != Revision {
+			mark = Mark{Clock: -1} // of a release whose state may differ: not compared
+		}
 		if d.Err() == nil {
 			s.advance(from, to, mark)
 		}

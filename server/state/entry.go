@@ -116,11 +116,12 @@ func (b *Batch) Beat(number uint64, lowDisk bool) {
 
 // Advance adds a step of the cluster clock. mark is what [State.Mark] gave together with from.
 func (b *Batch) Advance(from, to session.Clock, mark Mark) {
-	b.begin(commandAdvance, 4)
+	b.begin(commandAdvance, 5)
 	b.commands = wire.AppendInt(b.commands, int64(from))
 	b.commands = wire.AppendInt(b.commands, int64(to))
 	b.commands = wire.AppendInt(b.commands, int64(mark.Clock))
 	b.commands = wire.AppendUint(b.commands, mark.Digest)
+	b.commands = wire.AppendUint(b.commands, Revision)
 }
 
 // Reap adds the removal of a container or TTL node that was due when it was looked at.

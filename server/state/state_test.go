@@ -307,6 +307,62 @@ func TestDivergenceIsNoticed(t *testing.T) {
 	b.want(b.apply(e), "diverged", "ticked")
 }
 
+// TestLargeTransactionIsLetGo: what a transaction has deleted is not kept by the room for the next one's changes.
+func TestLargeTransactionIsLetGo(t *testing.T) {
+	r := newReplica(t)
+	id := r.open(5000)
+	seq := session.Seq(0)
+	write := func(kind wire.Kind, op znode.Op) {
+		seq++
+		r.send(id, wire.Request{Kind: kind, Seq: seq, Ack: seq - 1, Ops: []znode.Op{op}})
+	}
+	write(wire.Create, create("/a", 0))
+	for i := range 2 * changesKeepMax {
+		write(wire.Create, create(fmt.Sprintf("/a/%d", i), 0))
+	}
+	write(wire.DeleteTree, znode.Op{Kind: znode.OpDeleteTree, Path: "/a"})
+	if count, err := wire.DecodeDeleted(r.reply(id, seq).Result); count != 2*changesKeepMax+1 {
+		t.Fatalf("%d nodes were deleted (%v)", count, err)
+	}
+	write(wire.Create, create("/b", 0))
+	for _, c := range r.s.changes[1:cap(r.s.changes)] {
+		if c.Old != nil || c.New != nil {
+			t.Fatalf("%v is kept", c)
+		}
+	}
+	if cap(r.s.changes) > changesKeepMax {
+		t.Errorf("there is room for %d changes", cap(r.s.changes))
+	}
+}
+
+// TestOtherReleasesAreNotTakenForDiverged: the state of a release whose Apply differs may differ; it is not compared. So a
+// log that was begun by an older release, which did not state its revision, can be read to its end by this one.
+func TestOtherReleasesAreNotTakenForDiverged(t *testing.T) {
+	for name, change := range map[string]func([]byte) []byte{
+		"newer": func(entry []byte) []byte {
+			entry[len(entry)-1]++
+			return entry
+		},
+		"without a revision": func(entry []byte) []byte {
+			at := bytes.Index(entry, []byte{0x96, byte(commandAdvance)})
+			entry[at] = 0x95
+			return entry[:len(entry)-1]
+		},
+	} {
+		a, b := newReplica(t), newReplica(t)
+		a.open(5000)
+		b.open(5000)
+		b.s.zxid++
+		for from := session.Clock(0); from < 1500; from += 500 {
+			e := change(a.entry(func(batch *Batch) { batch.Advance(from, from+500, a.s.Mark()) }))
+			a.want(a.apply(e), "ticked")
+			if told := b.apply(e); len(told) != 1 || told[0] != "ticked" {
+				t.Errorf("%s: told %q", name, told)
+			}
+		}
+	}
+}
+
 func TestDamagedEntriesDoNothing(t *testing.T) {
 	r := newReplica(t)
 	id := r.open(5000)

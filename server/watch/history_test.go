@@ -183,8 +183,12 @@ func (h *history) begin(rng *rand.Rand, w int, paths []string) {
 			s.Since = max(h.zxid, 6) - znode.Zxid(rng.IntN(6))
 		}
 		same := func(p *promise) bool { return p.w == w && p.spec.ID == s.ID }
-		taken = taken || slices.ContainsFunc(h.watches, same) || slices.ContainsFunc(promises, same)
 		specs = append(specs, s)
+		if i := slices.IndexFunc(h.watches, same); i >= 0 && h.watches[i].spec.Same(&s) && !h.replayed(h.watches[i]) &&
+			!slices.ContainsFunc(promises, same) {
+			continue // it was asked for again, and is in place
+		}
+		taken = taken || slices.ContainsFunc(h.watches, same) || slices.ContainsFunc(promises, same)
 		promises = append(promises, &promise{w: w, spec: s, since: s.Since})
 	}
 	r, err := h.table.Begin(w, specs)
@@ -195,6 +199,11 @@ func (h *history) begin(rng *rand.Rand, w int, paths []string) {
 		h.watches = append(h.watches, promises...)
 		h.replays = append(h.replays, &replaying{r, promises})
 	}
+}
+
+// replayed reports whether a watch is not live yet.
+func (h *history) replayed(p *promise) bool {
+	return slices.ContainsFunc(h.replays, func(r *replaying) bool { return slices.Contains(r.promises, p) })
 }
 
 // someNodes are nodes to tell apart, with data of several lengths.

@@ -48,7 +48,10 @@ func (t *Table[W]) Begin(w W, specs []wire.WatchSpec) (*Replay[W], error) {
 		err = ErrTooMany
 	}
 	for i := 0; i < len(specs) && err == nil; i++ {
-		if mine.ids[specs[i].ID] != nil {
+		if old := mine.ids[specs[i].ID]; old != nil && old.replay == nil && old.spec.Same(&specs[i]) {
+			bytes -= len(specs[i].Path) // sent again behind a write that had to be: it is in place, and was told everything
+			continue
+		} else if old != nil {
 			err = ErrDuplicateID
 			break
 		}
@@ -62,6 +65,7 @@ func (t *Table[W]) Begin(w W, specs []wire.WatchSpec) (*Replay[W], error) {
 		}
 		bytes, r.watches = 0, nil
 	}
+	r.left = len(r.watches)
 	mine.bytes += bytes
 	t.count += len(r.watches)
 	if len(mine.keys) == 0 && len(mine.ids) == 0 {
