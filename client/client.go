@@ -172,7 +172,7 @@ func dial(ctx context.Context, cfg Config, d *dialer) (*Client, error) {
 			case <-ctx.Done():
 				last := view.Err()
 				c.stop()
-				return nil, &WaitError{Op: "dial", Cause: ctx.Err(), State: state, Last: last}
+				return nil, &WaitError{Op: "dial", Cause: ctx.Err(), ctx: ctx.Err(), State: state, Last: last}
 			}
 		case Suspended: // it was up, for a moment; the caller's first call will wait for it
 			return view, nil
@@ -192,6 +192,7 @@ func (c *Client) Close(ctx context.Context) error {
 	c.mu.Lock()
 	first := !c.status.closing
 	c.status.closing = true
+	c.lease.stop(ErrClosed) // the service may end the session from now on, and the answer be late
 	c.mu.Unlock()
 	if !first {
 		select {
@@ -212,14 +213,17 @@ func (c *Client) Close(ctx context.Context) error {
 }
 
 func (c *Client) closeSession(ctx context.Context) error {
-	if state, _ := c.State(); state == Renewing {
-		return nil
+	c.mu.Lock()
+	if c.status.state == Renewing {
+		c.end(Closed, ErrClosed) // here, so that no session is opened in between
 	}
+	c.mu.Unlock()
 	cl := c.newCall(wire.CloseSession)
 	cl.encode(&wire.Request{Kind: wire.CloseSession})
 	err := c.do(ctx, cl, "close", "")
+	_, gaveUp := err.(*WaitError)
 	switch {
-	case err == nil, errors.Is(err, ErrSessionExpired), errors.Is(err, ErrClosed):
+	case err == nil, !gaveUp && errors.Is(err, ErrSessionExpired), !gaveUp && errors.Is(err, ErrClosed):
 		return nil
 	default:
 		return fmt.Errorf("the session was not closed; its ephemeral nodes stay for %v: %w", c.Session().Timeout, err)

@@ -32,7 +32,8 @@ type connection struct {
 	pings     []wire.Xid // not answered yet, in the order of their sending
 	restoring int        // SetWatches requests that are not answered yet
 	resends   int        // in a row, without a write being answered
-	resent    wire.Xid   // replies up to this xid are not waited for any more
+	resent    wire.Xid   // replies up to this xid are not waited for any more, but for those of adding
+	adding    []*call    // AddWatches that were not sent again with the rest: a watch is set once on a connection
 	ended     error      // why the connection has ended
 	timing    timing
 }
@@ -199,6 +200,16 @@ func (c *core) replied(conn *connection, f *wire.ServerFrame) error {
 		c.counts(conn, f.Xid, f.Zxid)
 		return nil
 	}
+	if len(conn.adding) > 0 && conn.adding[0].xid == f.Xid {
+		cl := conn.adding[0]
+		conn.adding = conn.adding[1:]
+		if f.Code.Class() == wire.Elsewhere || f.Code.EndsSession() {
+			return c.refusedBy(f.Code, c.detail(f))
+		}
+		c.added(cl, f)
+		c.counts(conn, cl.number, f.Zxid)
+		return nil
+	}
 	cl := c.queue.head()
 	switch {
 	case f.Xid <= conn.resent: // to a sending that was repeated since
@@ -261,6 +272,12 @@ func (c *core) sendAgain(conn *connection, cl *call, f *wire.ServerFrame) error 
 		return fmt.Errorf("the server has refused write %d for the %dth time: %s", cl.seq, conn.resends, f.Code.Error())
 	}
 	conn.resent = c.lastXid
+	c.queue.remove(func(cl *call) bool {
+		if cl.kind == wire.AddWatches {
+			conn.adding = append(conn.adding, cl)
+		}
+		return cl.kind == wire.AddWatches
+	})
 	c.sendAll(false)
 	return nil
 }

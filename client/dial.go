@@ -148,7 +148,7 @@ func (d *dialer) connect(ctx context.Context, attach func(net.Conn) (*connection
 			return nil, ctx.Err()
 		}
 		d.failed(at, addr, err)
-		if errors.Is(err, wire.CodeSessionExpired) {
+		if r, ok := err.(*refusal); ok && r.code.EndsSession() { // a server's word, not an error of DialContext
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -117,6 +118,7 @@ type WaitError struct {
 	State State // of the session at that time
 	Last  error // why the newest attempt to reach a server failed; nil while connected
 
+	ctx     error    // the context's error, of which Cause is the cause
 	queued  bool     // a write that had its number: it will still be sent, unless it is unknown
 	unknown bool     // a write that was sent, of a session that has ended
 	write   *WriteID // of a write that had its number; a pointer, as above
@@ -131,34 +133,39 @@ func (e *WaitError) Error() string {
 	return text + ")"
 }
 
-// Unwrap returns the context's error and the failure to reach a server.
+// Unwrap returns the context's error, its cause, and the failure to reach a server; but not what would be taken for the answer
+// to this call: a cause that is the [Error] of another one, and the end of the session before the one for which this call waits.
 func (e *WaitError) Unwrap() []error {
-	if e.Last == nil {
-		return []error{e.Cause}
+	all := []error{e.ctx}
+	if _, answer := errors.AsType[*Error](e.Cause); !answer && e.Cause != e.ctx {
+		all = append(all, e.Cause)
 	}
-	return []error{e.Cause, e.Last}
+	if e.Last != nil && e.State != Renewing {
+		all = append(all, e.Last)
+	}
+	return slices.DeleteFunc(all, func(err error) bool { return err == nil })
 }
 
 // Retryable reports whether the same call may succeed if it is made again, although nothing about it changes, and without
 // the danger of doing it twice: the service was short of something, or a read (or a write that was never numbered) was not
 // answered in time.
 func Retryable(err error) bool {
+	if e, ok := errors.AsType[*WaitError](err); ok { // first: it may hold the error of another call
+		return !e.queued
+	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code.Retryable() && !e.unknown
-	}
-	if e, ok := errors.AsType[*WaitError](err); ok {
-		return !e.queued
 	}
 	return false
 }
 
 // NotApplied reports whether the call that failed with err has definitely had no effect, and will have none.
 func NotApplied(err error) bool {
+	if e, ok := errors.AsType[*WaitError](err); ok { // first: it may hold the error of another call
+		return !e.queued
+	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return !e.unknown
-	}
-	if e, ok := errors.AsType[*WaitError](err); ok {
-		return !e.queued
 	}
 	return errors.Is(err, ErrClosed)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -57,6 +58,9 @@ func (h Handover) String() string { return "session " + h.id.String() }
 
 // Format writes the session's id and hides the rest for every verb.
 func (h Handover) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.String()) }
+
+// LogValue hides the secret from slog, whose handlers would write the text.
+func (h Handover) LogValue() slog.Value { return slog.StringValue(h.String()) }
 
 // MarshalText returns the token as text, secret included.
 func (h Handover) MarshalText() ([]byte, error) {
@@ -145,15 +149,16 @@ func (c *core) handover() Handover {
 	return Handover{s.id, s.password, s.timeout, s.attemptBase + s.belief.Attempt(), s.lastZxid, s.acked}
 }
 
-// attemptJump is the largest number by which the attempts of two processes that take over one session are apart. 2^32 makes it
-// unlikely that they ever share one, and leaves room for four billion hand-overs of one session.
-const attemptJump = 1 << 32
+// attemptJump is the largest number by which the attempts of two processes that take over one session in the same millisecond
+// are apart. Later ones are above, so that a Dial that is made again with the same token, after one whose welcome was lost, is not
+// turned away by its own predecessor. 2^20 leaves room for ten thousand years.
+const attemptJump = 1 << 20
 
 // takeOver makes the session in h the client's own.
 func (c *core) takeOver(h Handover) {
 	s := &c.session
 	s.id, s.password, s.timeout = h.id, h.password, h.timeout
-	s.attemptBase = h.attempt + session.Attempt(rand.Uint64N(attemptJump))
+	s.attemptBase = max(h.attempt, session.Attempt(time.Now().UnixMilli())*attemptJump) + session.Attempt(rand.Uint64N(attemptJump))
 	s.lastZxid, s.watchedZxid = h.lastZxid, h.lastZxid
 	s.acked, c.queue.lastSeq, c.queue.sentSeq = h.lastSeq, h.lastSeq, h.lastSeq
 }

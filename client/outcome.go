@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/wire"
@@ -28,18 +29,21 @@ const writeFieldBytes = 8 + wire.PasswordBytes + 8 + 1
 // WriteOf returns the name of the write that failed with err, and whether err is of a write that got its number: one whose
 // outcome is [Unknown], or whose caller stopped waiting. [Client.Outcome] asks what became of it.
 func WriteOf(err error) (WriteID, bool) {
-	if e, ok := errors.AsType[*Error](err); ok && e.write != nil {
-		return *e.write, true
+	var write *WriteID
+	if e, ok := errors.AsType[*WaitError](err); ok {
+		write = e.write
+	} else if e, ok := errors.AsType[*Error](err); ok {
+		write = e.write
 	}
-	if e, ok := errors.AsType[*WaitError](err); ok && e.write != nil {
-		return *e.write, true
+	if write == nil {
+		return WriteID{}, false
 	}
-	return WriteID{}, false
+	return *write, true
 }
 
 // writeOf returns the name of a call of the present session; nil if it has no number. The caller holds mu.
 func (c *core) writeOf(cl *call) *WriteID {
-	if cl.seq == 0 || c.session.id == 0 {
+	if cl.seq == 0 || c.session.id == 0 || c.session.foreign {
 		return nil
 	}
 	return &WriteID{c.session.id, c.session.password, cl.seq, cl.kind}
@@ -56,6 +60,9 @@ func (w WriteID) String() string { return fmt.Sprintf("%v %d of session %v", w.k
 
 // Format writes the name without its secret for every verb.
 func (w WriteID) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, w.String()) }
+
+// LogValue hides the secret from slog, whose handlers would write the text.
+func (w WriteID) LogValue() slog.Value { return slog.StringValue(w.String()) }
 
 // MarshalText returns the name as text, secret included, to be kept or given to another process.
 func (w WriteID) MarshalText() ([]byte, error) {

@@ -26,6 +26,7 @@ type call struct {
 	last     bool               // the request behind which a session is handed over
 
 	// guarded by Client.mu
+	renewals  int         // sessions before the one in which it was submitted
 	seq       session.Seq // 0: not a write, or not numbered yet
 	xid       wire.Xid    // of the newest sending
 	number    wire.Xid    // of the first sending on this connection; the belief counts from it
@@ -125,6 +126,7 @@ func (c *core) await(ctx context.Context, cl *call, op, path string) error {
 func (c *core) submit(ctx context.Context, cl *call, op, path string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	cl.renewals = c.renewals
 	switch {
 	case c.status.state == Expired:
 		return (&ending{state: Expired, detail: detailOf(c.status.err)}).of(op, path)
@@ -219,7 +221,7 @@ func (c *core) abandon(ctx context.Context, cl *call, op, path string) error {
 
 // waitError is the error of a call that waits no longer. The caller holds mu.
 func (c *core) waitError(ctx context.Context, cl *call, op, path string) error {
-	err := &WaitError{Op: op, Path: path, Cause: context.Cause(ctx), State: c.status.state, Last: c.status.err, queued: cl.seq != 0}
+	err := &WaitError{Op: op, Path: path, Cause: context.Cause(ctx), ctx: ctx.Err(), State: c.status.state, Last: c.status.err, queued: cl.seq != 0}
 	if err.write = c.writeOf(cl); cl.place == questioned {
 		err.write, err.unknown = cl.asks.writeOf(cl), true
 	}

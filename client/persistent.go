@@ -168,6 +168,9 @@ func (w *PersistentWatch) Close() {
 func (w *PersistentWatch) close() {
 	c := w.client
 	if w.ended {
+		if w.pump != nil && !w.dropping {
+			w.drop()
+		}
 		return
 	}
 	w.end(ErrClosed)

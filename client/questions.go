@@ -36,7 +36,7 @@ func (c *core) questionSent() {
 	}
 	q := &question{id: c.session.id, password: c.session.password, deadline: time.Now().Add(outcomeWaitMax)}
 	c.queue.remove(func(cl *call) bool {
-		if cl.seq == 0 || !cl.sent || cl.abandoned {
+		if cl.seq == 0 || !cl.sent || cl.abandoned || c.session.foreign {
 			return false
 		}
 		q.calls = append(q.calls, cl)

@@ -52,7 +52,7 @@ func (c *Client) Exists(ctx context.Context, path string, opts ...ReadOption) (S
 	o := c.readOptions(opts)
 	cl, err := c.read(ctx, name, &wire.Request{Kind: wire.Exists, Path: path}, &o)
 	switch {
-	case errors.Is(err, ErrNoNode):
+	case absent(err):
 		return Stat{}, false, nil
 	case err != nil:
 		return Stat{}, false, err
@@ -232,10 +232,16 @@ func (c *Client) read(ctx context.Context, name string, r *wire.Request, o *read
 	}
 	cl.encode(r)
 	err := c.ask(ctx, cl, name, path, o.zxid)
-	if w != nil && (err == nil || r.Kind == wire.Exists && errors.Is(err, ErrNoNode)) {
+	if w != nil && (err == nil || r.Kind == wire.Exists && absent(err)) {
 		*o.watch = w
 	}
 	return cl, err
+}
+
+// absent reports whether the service has answered that the node is not there. The error of a context may hold anything.
+func absent(err error) bool {
+	e, ok := err.(*Error)
+	return ok && e.Code == wire.CodeNoNode
 }
 
 // ask sends a read, stores the zxid of its answer unless zxid is nil, and returns the error of the method.

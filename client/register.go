@@ -70,8 +70,12 @@ func (c *Client) Register(ctx context.Context, path string, data []byte, opts ..
 		data: slices.Clone(data), generation: 1, changed: make(chan struct{}), path: path,
 	}
 	r.op.op.Data = r.data
+	r.op.op.Flags &^= znode.CreateIfAbsent // whose node it is matters: what is there already is waited for, or adopted
 	if _, err := c.root.check(&r.op); err != nil {
 		return nil, invalid(name, err)
+	}
+	if ctx.Err() != nil {
+		return nil, &WaitError{Op: name, Path: path, Cause: context.Cause(ctx), ctx: ctx.Err()}
 	}
 	if err := c.startRegistration(r); err != nil {
 		return nil, err
@@ -88,7 +92,7 @@ func (c *Client) Register(ctx context.Context, path string, data []byte, opts ..
 		case <-changed:
 		case <-ctx.Done():
 			c.mu.Lock()
-			err := &WaitError{Op: name, Path: path, Cause: context.Cause(ctx), State: c.status.state, Last: r.err}
+			err := &WaitError{Op: name, Path: path, Cause: context.Cause(ctx), ctx: ctx.Err(), State: c.status.state, Last: r.err, queued: true}
 			if err.Last == nil {
 				err.Last = c.status.err
 			}
@@ -167,7 +171,7 @@ func (r *Registration) Set(ctx context.Context, data []byte) error {
 	case r.setting <- struct{}{}:
 		defer func() { <-r.setting }()
 	case <-ctx.Done():
-		return &WaitError{Op: name, Path: r.Path(), Cause: context.Cause(ctx)}
+		return &WaitError{Op: name, Path: r.Path(), Cause: context.Cause(ctx), ctx: ctx.Err()}
 	}
 	c := r.client
 	c.mu.Lock()
@@ -182,7 +186,8 @@ func (r *Registration) Set(ctx context.Context, data []byte) error {
 	r.data = slices.Clone(data)
 	r.generation++
 	generation := r.generation
-	op := SetOp(path, r.data, IfCzxid(r.czxid))
+	fence := r.czxid
+	op := SetOp(path, r.data, IfCzxid(fence))
 	c.mu.Unlock()
 	if !there {
 		return nil
@@ -199,7 +204,9 @@ func (r *Registration) Set(ctx context.Context, data []byte) error {
 		return nil
 	case ok && e.Code == wire.CodeSessionExpired && !r.state.Final():
 		return nil
-	case ok && NotApplied(err):
+	case ok && r.czxid != fence && !r.state.Final(): // renewed in between, and the data come with the new node
+		return nil
+	case NotApplied(err):
 		r.data = old
 	}
 	return err
@@ -220,7 +227,7 @@ func (r *Registration) Close(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("the node is not deleted yet: %w", &WaitError{Op: "close", Path: r.Path(), Cause: context.Cause(ctx), Last: c.Err()})
+			return fmt.Errorf("the node is not deleted yet: %w", &WaitError{Op: "close", Path: r.Path(), Cause: context.Cause(ctx), ctx: ctx.Err(), Last: c.Err()})
 		}
 	}
 }

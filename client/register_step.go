@@ -28,6 +28,7 @@ type registerCall struct {
 	cl         *call
 	name, path string
 	err        error // it was not even sent
+	renewals   int   // sessions before the one in which it was sent
 }
 
 // begin sends the request of the step that is due for r.
@@ -52,6 +53,7 @@ func (r *Registration) begin() *registerCall {
 		s.cl.encode(&wire.Request{Kind: s.cl.kind, Ops: []znode.Op{c.root.inOp(op)}})
 	}
 	s.err = c.submit(context.Background(), s.cl, s.name, s.path)
+	s.renewals = s.cl.renewals // the call is not to be looked at when it has ended
 	return s
 }
 
@@ -67,8 +69,8 @@ func (s *registerCall) examine(c *Client) {
 	s.cl.encode(&wire.Request{Kind: wire.Children, Path: s.cl.arms.path, Limit: 1, Watch: true})
 }
 
-// conclude waits for the answer to a step and says what comes next. renewals is the count of sessions as of the beginning.
-func (r *Registration) conclude(s *registerCall, renewals int) {
+// conclude waits for the answer to a step and says what comes next.
+func (r *Registration) conclude(s *registerCall) {
 	c := r.client
 	err := s.err
 	if err == nil {
@@ -88,7 +90,7 @@ func (r *Registration) conclude(s *registerCall, renewals int) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r.state.Final() || c.renewals != renewals { // it has begun again already
+	if r.state.Final() || c.renewals != s.renewals { // it has begun again already
 		if s.watch != nil {
 			s.watch.close()
 		}
@@ -125,6 +127,10 @@ func (r *Registration) tried(err error, s *registerCall, path string, stat Stat)
 func (r *Registration) examined(err error, s *registerCall, stat Stat) {
 	if err == nil {
 		r.hold(s.watch)
+	}
+	if r.closing && r.czxid == 0 { // what is there is not its own
+		r.client.registrations.finish(r, RegistrationClosed, ErrClosed)
+		return
 	}
 	switch {
 	case errors.Is(err, ErrNoNode) && r.czxid != 0:
@@ -186,10 +192,8 @@ func (r *Registration) next(step registerStep) {
 	if r.step, r.retryAt = step, (time.Time{}); !r.closing {
 		return
 	}
-	if r.step = stepRemove; r.czxid == 0 && step != stepExamine {
+	if r.step = stepRemove; r.czxid == 0 { // it has made no node and adopted none
 		r.client.registrations.finish(r, RegistrationClosed, ErrClosed)
-	} else if r.czxid == 0 {
-		r.step = stepExamine
 	}
 }
 

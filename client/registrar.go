@@ -79,7 +79,6 @@ func (c *core) registrar() {
 		}
 		due, pause := c.registrations.due(time.Now())
 		wake := c.registrations.wake
-		renewals := c.renewals
 		c.mu.Unlock()
 
 		steps := make([]*registerCall, len(due))
@@ -87,7 +86,7 @@ func (c *core) registrar() {
 			steps[i] = r.begin()
 		}
 		for i, r := range due {
-			r.conclude(steps[i], renewals)
+			r.conclude(steps[i])
 		}
 		if len(due) == 0 {
 			wait(wake, pause)

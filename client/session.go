@@ -25,6 +25,10 @@ type attached struct {
 	// its attempts must be above those of the process before, and differ from those of any other that takes it over too.
 	attemptBase session.Attempt
 
+	// foreign: another process has attached the session, by a number of its own. What the service has recorded for the numbers
+	// of the writes that were not answered by then may be the answers to that one's writes.
+	foreign bool
+
 	lastZxid    Zxid        // the highest that was received in anything
 	watchedZxid Zxid        // every event up to it has come for the one-shot watches; moves on while all of them are in place
 	acked       session.Seq // all writes up to this one are answered
@@ -105,6 +109,11 @@ func (c *core) attach(nc net.Conn) (*connection, error) {
 	case welcome.Code.EndsSession() && hello.SessionID == 0:
 		return nil, fmt.Errorf("the server says of a session that it was to open: %v", welcome.Code)
 	case welcome.Code != wire.CodeOK:
+		if welcome.Code == wire.CodeLateAttempt { // this attempt is the newest of this process
+			c.mu.Lock()
+			c.session.foreign = c.session.attemptBase != 0 // else it may be this very attempt, proposed again
+			c.mu.Unlock()
+		}
 		return nil, &refusal{welcome.Code, welcome.Detail}
 	case welcome.Version != wire.ProtocolVersion || welcome.SessionID == 0 || hello.SessionID != 0 && welcome.SessionID != hello.SessionID:
 		return nil, fmt.Errorf("the server has welcomed another client: version %d, session %v", welcome.Version, welcome.SessionID)
@@ -151,6 +160,7 @@ func (c *core) welcomed(conn *connection, w *wire.Welcome) error {
 	case w.LastSeq < s.acked:
 		return &refusal{wire.CodeSessionExpired, lostWrites(w.LastSeq, s.acked)}
 	case w.LastSeq > c.queue.sentSeq:
+		s.foreign = true
 		return &refusal{wire.CodeSessionExpired, foreignWrites(w.LastSeq, c.queue.sentSeq)}
 	}
 	s.timeout = time.Duration(w.TimeoutMS) * time.Millisecond

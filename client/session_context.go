@@ -42,6 +42,8 @@ func (c *Client) SessionContext() context.Context {
 	switch {
 	case c.status.state == Renewing || c.status.state.Final():
 		end(c.ended)
+	case c.status.closing:
+		end(ErrClosed)
 	case !ok || left <= 0:
 		end(ErrSuspect)
 	default:

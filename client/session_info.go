@@ -53,6 +53,9 @@ func (c *Client) Session() SessionInfo {
 func (c *core) certainFor(now time.Time) (time.Duration, bool) {
 	reading := c.reading(now)
 	until, ok := c.session.belief.ValidUntil()
+	if c.status.closing {
+		return 0, false
+	}
 	return time.Duration(until-reading) * time.Millisecond, ok
 }
 

@@ -267,7 +267,7 @@ func (c *core) restored(cl *call, f *wire.ServerFrame) {
 			continue
 		}
 		for _, w := range e.watches {
-			w.end(&Error{Code: f.Code, Op: "watch", Path: key.path, Detail: c.detail(f)})
+			w.end(&Error{Code: f.Code, Op: "watch", Path: printable(w.root.out(key.path)), Detail: c.detail(f)})
 		}
 		e.watches, e.atServer = nil, false
 		c.release(key)
