@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coxswain-io/coxswain/client"
 	"github.com/coxswain-io/coxswain/server/servertest"
 	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/wire"
@@ -36,8 +37,16 @@ func TestSchedulesSeeWhatIsWrong(t *testing.T) {
 				s := newSchedule(cluster, seed)
 				seed++
 				s.clients, s.callers, s.reader = 3, 4, true
-				s.faults.steps = cutOffReader(cluster)
-				s.change = append(s.change, tapped(planted.lie))
+				behind := others(cluster, cluster.Leader())[0]
+				s.faults.steps = cutOff(cluster, behind)
+				s.change = func(i int, config *client.Config) {
+					tapped(planted.lie)(config)
+					if i == s.clients-1 {
+						on(cluster, behind)(config)
+					} else {
+						on(cluster, others(cluster, behind)...)(config)
+					}
+				}
 				err = s.run(t, judge, &tally{})
 			}
 			if right := planted.name == "nothing"; right != (err == nil) {
@@ -48,13 +57,10 @@ func TestSchedulesSeeWhatIsWrong(t *testing.T) {
 	}
 }
 
-// cutOffReader is the faults under which all of it shows: for a while the server of the client that only reads is behind.
-func cutOffReader(cluster *servertest.Cluster) []faultStep {
+// cutOff is the faults under which all of it shows: for a while the server of the client that only reads is behind.
+func cutOff(cluster *servertest.Cluster, behind int) []faultStep {
 	return []faultStep{
-		{100 * time.Millisecond, "partition", func(w *workload) {
-			i := int(w.members[len(w.members)-1].client.Session().Server) - 1
-			cluster.Partition([]int{i}, others(cluster, i))
-		}},
+		{100 * time.Millisecond, "partition", func(*workload) { cluster.Partition([]int{behind}, others(cluster, behind)) }},
 		{400 * time.Millisecond, "heal", func(*workload) { cluster.Heal() }},
 		{500 * time.Millisecond, "nothing", func(*workload) {}},
 	}

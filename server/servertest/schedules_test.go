@@ -83,7 +83,7 @@ type schedule struct {
 	seed    uint64
 	random  *rand.Rand
 	faults  *faultPlan
-	change  []func(*client.Config) // of all clients
+	change  func(i int, config *client.Config) // of client i; nil: none
 	clients int
 	callers int  // per client
 	reader  bool // the last client only reads
@@ -112,8 +112,8 @@ func (s *schedule) run(t *testing.T, judge *client.Client, total *tally) error {
 		if s.random.IntN(3) == 0 {
 			config.SessionTimeout = 4 * time.Second // leaves a silent server sooner
 		}
-		for _, f := range s.change {
-			f(&config)
+		if s.change != nil {
+			s.change(i, &config)
 		}
 		if err := w.join(ctx, config, s.callers, s.random.Uint64(), s.reader && i == s.clients-1); err != nil {
 			return err
