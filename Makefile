@@ -2,13 +2,17 @@
 GO      ?= go
 ROUNDS  ?= 50
 SECONDS ?= 60
+WATCHES ?= 100000
+SCHEDULES ?= 1000
+RECONNECTS ?= 10000
+CHILDREN ?= 1000000
 # Linters are pinned: a new release must not break an old commit.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run demo test race lint fuzz kills bench ci clean
+.PHONY: help build run demo test race lint fuzz kills watches schedules reconnects children bench ci clean
 
 help: ## print the targets (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the binaries into bin/
 	@$(GO) build -trimpath -o bin/coxswain ./cmd/coxswain
@@ -39,6 +43,18 @@ fuzz: ## every fuzz target for SECONDS=60
 
 kills: ## kill -9 the leader ROUNDS=50 times under load and check everything
 	$(GO) test ./server/process -run TestKillLeader -v -timeout 30m -args -kill.rounds $(ROUNDS)
+
+watches: ## WATCHES=100000 watches of all sorts while leaders are killed and connections cut; and that planted bugs are found
+	$(GO) test ./server/process -run TestWatches -v -timeout 30m -args -watches.count $(WATCHES)
+
+schedules: ## SCHEDULES=1000 random schedules of faults against clients that check every answer
+	$(GO) test ./server/servertest -run 'TestSchedules$$' -v -timeout 60m -args -schedules $(SCHEDULES)
+
+reconnects: ## RECONNECTS=10000 of one client: everything works after, nothing has grown
+	$(GO) test ./server/servertest -run 'TestReconnects$$' -v -timeout 60m -args -reconnects $(RECONNECTS)
+
+children: ## one node with CHILDREN=1000000 children, listed in pages
+	$(GO) test ./server/servertest -run TestLargeParent -v -timeout 30m -args -children $(CHILDREN)
 
 bench: build ## first figures: three processes on loopback
 	@bin/coxbench --local 3
