@@ -45,7 +45,7 @@ kills: ## kill -9 the leader ROUNDS=50 times under load and check everything
 	$(GO) test ./server/process -run TestKillLeader -v -timeout 30m -args -kill.rounds $(ROUNDS)
 
 watches: ## WATCHES=100000 watches of all sorts while leaders are killed and connections cut; and that planted bugs are found
-	$(GO) test ./server/process -run TestWatches -v -timeout 30m -args -watches.count $(WATCHES)
+	$(GO) test ./server/process -run 'TestWatch|TestGap' -v -timeout 30m -args -watches.count $(WATCHES)
 
 schedules: ## SCHEDULES=1000 random schedules of faults against clients that check every answer
 	$(GO) test ./server/servertest -run 'TestSchedules$$' -v -timeout 60m -args -schedules $(SCHEDULES)
