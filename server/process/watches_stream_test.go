@@ -38,7 +38,9 @@ type claim struct {
 // follow opens a watch, since a zxid unless it is 0, and takes what it tells until it has had so many events, or, if their number
 // is limited, chance ends it. It returns where another one is to go on. When final is closed it waits until everything up to last
 // is told.
-func (o *observer) follow(ctx context.Context, rng *rand.Rand, s *stream, since client.Zxid, most int, final <-chan struct{}, last *client.Zxid) (client.Zxid, error) {
+func (o *observer) follow(ctx context.Context, rng *rand.Rand, s *stream, since client.Zxid, most int,
+	final <-chan struct{}, last *client.Zxid,
+) (client.Zxid, error) {
 	view, as := o.c, s.path
 	if s.root != "" {
 		var err error
@@ -173,9 +175,9 @@ func (h *history) judgeStream(s *stream) (all []*violation, gaps int) {
 			c := &claims[0]
 			if i < len(line) && line[i].zxid <= c.zxid && s.tells(s.events[k:], &line[i]) {
 				if line[i].zxid <= c.replied {
-					complain(late, &line[i], "not told when the watch said that it had told up to %v, and a reply of %v had come", c.zxid, c.replied)
+					complain(late, &line[i], "still untold when the watch claimed %v, and a reply of %v had come", c.zxid, c.replied)
 				} else {
-					complain(disordered, &line[i], "not told when the watch said that it had told up to %v, and an event of %v had come", c.zxid, c.events)
+					complain(disordered, &line[i], "still untold when the watch claimed %v, and an event of %v had come", c.zxid, c.events)
 				}
 			}
 		}

@@ -1,13 +1,10 @@
 package process_test
 
 import (
-	"context"
 	endian "encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/coxswain-io/coxswain/client"
@@ -25,112 +22,11 @@ const (
 	hold    bug = "hold"    // an event is delivered behind the next reply
 )
 
-// bugOneIn is how many events there are to one that has a bug, and bugPause how long what comes too late is late.
-const (
-	bugOneIn = 10
-	bugPause = 5 * time.Millisecond
-)
+// bugOneIn is how many events there are to one that is chosen for a bug, and bugPause how long what comes too late is late. Two
+// of the bugs need a fitting neighbour too, which not every event has.
+var bugOneIn = map[bug]int{swallow: 10, double: 10, swap: 2, hold: 2}
 
-// cut says how a connection is to break.
-type cut uint8
-
-const (
-	whole    cut = iota
-	atOnce       // wherever it is
-	between      // behind a frame
-	inside       // in the middle of a frame
-	torn         // between two events of one transaction
-	halfSent     // in the middle of what the client sends
-	cuts
-)
-
-// line is the network of one client: it counts the client's connections, cuts them, and reads along what matters for the
-// rules of one-shot watches over reconnects.
-type line struct {
-	bug bug
-
-	mu       sync.Mutex
-	rng      *rand.Rand
-	live     map[*tap]struct{}
-	dials    int
-	down     bool     // nothing gets through
-	restores []window // in order
-	bugs     int      // committed
-	frames   int      // events
-	cut      [cuts]int
-	found    []*violation // in the order of what the client was sent
-}
-
-// window is a SetWatches request of a client: what it had been told of when the connection broke, and the state by which the
-// server told it the rest (W-13). Whether the client has got the answer shows in what it says next.
-type window struct {
-	since, state client.Zxid
-	answered     bool
-}
-
-func newLine(seed uint64, b bug) *line {
-	return &line{bug: b, rng: rand.New(rand.NewPCG(seed, 1)), live: map[*tap]struct{}{}}
-}
-
-// dial is for [client.Config].DialContext.
-func (l *line) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	l.mu.Lock()
-	down := l.down
-	l.mu.Unlock()
-	if down {
-		return nil, errors.New("the line is down")
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	t := &tap{Conn: conn, line: l, frames: wire.NewFrameReader(conn, wire.ReplyFrameMax),
-		restoring: map[wire.Xid]int{}, adding: map[wire.Xid][]wire.WatchID{}, adds: map[wire.WatchID]bool{}}
-	l.live[t] = struct{}{}
-	l.dials++
-	return t, nil
-}
-
-// breakOne makes one of the client's connections break, in a way that chance chooses.
-func (l *line) breakOne() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for t := range l.live {
-		if t.plan == whole {
-			t.plan, t.left = atOnce+cut(l.rng.IntN(int(cuts-atOnce))), 1+l.rng.IntN(20)
-			if t.plan == atOnce {
-				l.cut[atOnce]++
-				_ = t.Conn.Close()
-			}
-		}
-		return
-	}
-}
-
-// silence cuts everything, or lets it be dialed again.
-func (l *line) silence(down bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.down = down
-	for t := range l.live {
-		if down {
-			_ = t.Conn.Close()
-		}
-	}
-}
-
-func (l *line) windows() []window {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	all := append([]window(nil), l.restores...)
-	for i := range all[:max(0, len(all)-1)] {
-		// A client that begins further back had not got the answer, though it was on its way.
-		all[i].answered = all[i].answered && all[i+1].since >= all[i].state
-	}
-	return all
-}
+const bugPause = 5 * time.Millisecond
 
 // tap is one connection. Its reading side hands on whole frames, unless it is to break or to commit a bug.
 type tap struct {
@@ -282,7 +178,7 @@ func (t *tap) breaks(f *wire.ServerFrame) bool {
 func (t *tap) spoil(f *wire.ServerFrame, body []byte) error {
 	l := t.line
 	l.mu.Lock()
-	chosen := l.bug != none && l.rng.IntN(bugOneIn) == 0
+	chosen := l.bug != none && l.rng.IntN(bugOneIn[l.bug]) == 0
 	l.mu.Unlock()
 	switch {
 	case !chosen:
@@ -322,12 +218,6 @@ func (t *tap) spoil(f *wire.ServerFrame, body []byte) error {
 	t.check(f)
 	t.ready = append(t.ready, frame...)
 	return t.take(next)
-}
-
-func (l *line) committed() {
-	l.mu.Lock()
-	l.bugs++
-	l.mu.Unlock()
 }
 
 // Write sends on what the client sends, which is whole frames, and notes its SetWatches requests.
@@ -374,11 +264,4 @@ func (t *tap) sends(body []byte) {
 		t.adding[r.Xid] = append(t.adding[r.Xid], spec.ID)
 		t.adds[spec.ID] = true
 	}
-}
-
-// silent reports whether nothing gets through.
-func (l *line) silent() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.down
 }

@@ -107,7 +107,8 @@ func TestGapIsExact(t *testing.T) {
 	}
 	o := &observer{line: newLine(seed(), none), patience: 100 * time.Millisecond}
 	var err error
-	if o.c, err = client.Dial(ctx, client.Config{Servers: cluster.Addrs(), SessionTimeout: time.Minute, DialContext: o.line.dial}); err != nil {
+	cfg := client.Config{Servers: cluster.Addrs(), SessionTimeout: time.Minute, DialContext: o.line.dial}
+	if o.c, err = client.Dial(ctx, cfg); err != nil {
 		t.Fatal(err)
 	}
 	streams := []*stream{
