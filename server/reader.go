@@ -89,8 +89,10 @@ func (c *conn) serve(body []byte) bool {
 	switch req.Kind {
 	case wire.Ping:
 		return c.pong(req.Xid)
-	case wire.SetWatches, wire.RemoveWatch, wire.AddWatches:
+	case wire.SetWatches, wire.RemoveWatch:
 		req.Level = wire.Session // they wait for their turn, not for a barrier
+	case wire.AddWatches:
+		req.Level, req.AtLeast = wire.AtLeast, req.Newest() // what they are to begin behind must have been reached
 	}
 	switch {
 	case req.Level != wire.AtLeast:

@@ -135,11 +135,13 @@ func (s *Server) Ready(ctx context.Context) error {
 // registered notes that a Beat of this boot has been applied.
 func (s *Server) registered() { s.readyOnce.Do(func() { close(s.ready) }) }
 
-// IsReady reports whether Ready would return at once.
+// IsReady reports whether the server serves: it has been ready ([Server.Ready]) and knows a leader now. In an election, and
+// without a quorum, it does not.
 func (s *Server) IsReady() bool {
 	select {
 	case <-s.ready:
-		return true
+		_, _, known := s.raft.Leader()
+		return known
 	default:
 		return false
 	}

@@ -111,6 +111,17 @@ func TestGapIsTold(t *testing.T) {
 	p.want("4 OK", "event DataChanged /a", "5 OK")
 }
 
+// TestWatchFromTheFutureIsRefused: a place that the service has not come to is of another one, or a mistake. It is told
+// so: until it is reached the watch would be silent about what happens.
+func TestWatchFromTheFutureIsRefused(t *testing.T) {
+	p := open(t, startOne(t))
+	zxid := p.done(create("/a")).Zxid
+	p.ask(watchFrom(1, wire.Persistent, "/a", zxid+1))
+	p.ask(watchFrom(1, wire.Persistent, "/a", zxid))
+	p.ask(set("/a"))
+	p.want("2 NotReached", "3 OK", "event DataChanged /a", "4 OK")
+}
+
 // TestLongReplay: a watch that has missed more than goes into the connection at once is told in parts, while others write
 // and the client itself waits with its next write; nothing is lost, doubled or out of order.
 func TestLongReplay(t *testing.T) {

@@ -288,9 +288,10 @@
 // RemoveWatch of kind 3 takes the watch of that id back, whatever the path, and no event of it comes behind the reply.
 // RemoveWatch of a watch that is not there is answered NoWatcher.
 //
-// With nil for since a watch begins now. With a zxid it is also told what has happened behind that zxid, as events like
-// any others, in order, all of them before the reply. Such older events may stand between newer ones of watches that
-// are in place; while they come no other request but Ping is answered, and not that either behind a write, which waits.
+// With nil for since a watch begins now. With a zxid, which the service must have come to (NotReached), it is also told
+// what has happened behind that, as events like any others, in order, all before the reply. They may stand between
+// newer ones of watches that are in place; while they come no other request but Ping is answered, and not that either
+// behind a write, which waits.
 // From the reply on the watches are in place. An AddWatches that is sent again behind a write that had to be (Gap,
 // WindowFull) finds its watches in place, and is answered as the first was.
 //

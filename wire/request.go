@@ -67,6 +67,16 @@ type WatchSpec struct {
 	Since   znode.Zxid // what has happened since then, too
 }
 
+// Newest is the highest zxid behind which a watch of an AddWatches is to begin; 0 if all begin now.
+func (r *Request) Newest() (z znode.Zxid) {
+	for i := range r.WatchList {
+		if w := &r.WatchList[i]; !w.FromNow {
+			z = max(z, w.Since)
+		}
+	}
+	return z
+}
+
 // Same reports whether w and o are the same watch, wherever they begin.
 func (w *WatchSpec) Same(o *WatchSpec) bool {
 	return w.ID == o.ID && w.Mode == o.Mode && w.Options == o.Options && w.Path == o.Path

@@ -17,7 +17,7 @@ type Tree struct {
 
 	// MaxNodesWithCopies and MaxDataWithCopies. Fields, so that a test can reach them.
 	maxNodes, maxData int64
-	spent     budget             // what it has used up of its limits
+	spent             budget // what it has used up of its limits
 }
 
 // NewTree returns a tree that holds the root alone, with all its numbers zero.

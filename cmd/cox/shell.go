@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/coxswain-io/coxswain/client"
@@ -147,6 +148,9 @@ func (s *shell) execute(ctx context.Context, words []word) error {
 
 // failed reports what has become of the last command, after the events that came before, and returns the exit status.
 func (s *shell) failed(err error, line int) int {
+	if errors.Is(err, syscall.EPIPE) {
+		return exitFailed // nobody reads the answer any more, as with "cox ls / | head -1"
+	}
 	s.drain()
 	f := s.describe(err)
 	s.using.report(f, line)

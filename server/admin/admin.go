@@ -74,7 +74,7 @@ func condition(s *server.Server) *http.ServeMux {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { reply(w, "alive\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if !s.IsReady() {
-			http.Error(w, "not ready: the server has not caught up with a quorum yet", http.StatusServiceUnavailable)
+			http.Error(w, "not ready: the server has not caught up with a quorum yet, or knows no leader", http.StatusServiceUnavailable)
 			return
 		}
 		reply(w, "ready\n")
