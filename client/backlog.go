@@ -72,7 +72,11 @@ func (w *PersistentWatch) shift() {
 // nothing is left; if the watch has ended its channel is closed then, and it needs no pump any more. The caller is the pump and
 // holds mu.
 func (w *PersistentWatch) offer() bool {
-	for b := &w.backlog; len(b.events) > 0; {
+	b := &w.backlog
+	if w.dropping && len(b.events) > 0 {
+		w.position.complete = before(&b.events[0]) // what is dropped was not told
+	}
+	for len(b.events) > 0 {
 		if w.dropping {
 			w.shift()
 			continue

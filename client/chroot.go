@@ -21,6 +21,20 @@ func (r chroot) in(path string) string {
 	return string(r) + path
 }
 
+// path returns the service's name of a path of the view, or why it can name no node, in the view's own terms: what is legal by
+// itself may be too long behind the root.
+func (r chroot) path(path string) (string, *znode.Error) {
+	if err := znode.ValidatePath(path); err != nil || r == "" {
+		return path, err
+	}
+	real := r.in(path)
+	err := znode.ValidatePath(real)
+	if err != nil {
+		err.Path = r.out(err.Path)
+	}
+	return real, err
+}
+
 // inOp returns an operation of the view with the service's names. The path of a sequential create is a prefix, so "/" stays
 // one.
 func (r chroot) inOp(op znode.Op) znode.Op {
@@ -80,15 +94,12 @@ func (r chroot) out(path string) string {
 // every path likewise. It shares the session, the connection and the limits with the client that it was made from; views of
 // views are fine. Closing a view closes the session for all of them. Errors: [ErrBadArguments] for an illegal path.
 func (c *Client) Chroot(path string) (*Client, error) {
-	if err := znode.ValidatePath(path); err != nil {
+	root, err := c.root.path(path)
+	switch {
+	case err != nil:
 		return nil, invalid("chroot", err)
-	}
-	if path == "/" {
+	case path == "/":
 		return c, nil
-	}
-	root := c.root.in(path)
-	if err := znode.ValidatePath(root); err != nil {
-		return nil, invalid("chroot", err)
 	}
 	return &Client{core: c.core, root: chroot(root)}, nil
 }

@@ -172,7 +172,9 @@ func dial(ctx context.Context, cfg Config, d *dialer) (*Client, error) {
 			case <-ctx.Done():
 				last := view.Err()
 				c.stop()
-				return nil, &WaitError{Op: "dial", Cause: ctx.Err(), ctx: ctx.Err(), State: state, Last: last}
+				err := gaveUp(ctx, "dial", "")
+				err.State, err.Last = state, last
+				return nil, err
 			}
 		case Suspended: // it was up, for a moment; the caller's first call will wait for it
 			return view, nil
@@ -192,7 +194,7 @@ func (c *Client) Close(ctx context.Context) error {
 	c.mu.Lock()
 	first := !c.status.closing
 	c.status.closing = true
-	c.lease.stop(ErrClosed) // the service may end the session from now on, and the answer be late
+	c.lease.stop(ErrClosed) // the service may have ended the session long before its answer comes
 	c.mu.Unlock()
 	if !first {
 		select {
@@ -215,7 +217,7 @@ func (c *Client) Close(ctx context.Context) error {
 func (c *Client) closeSession(ctx context.Context) error {
 	c.mu.Lock()
 	if c.status.state == Renewing {
-		c.end(Closed, ErrClosed) // here, so that no session is opened in between
+		c.end(Closed, ErrClosed) // at once: none is to be opened that nobody closes
 	}
 	c.mu.Unlock()
 	cl := c.newCall(wire.CloseSession)

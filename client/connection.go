@@ -32,8 +32,8 @@ type connection struct {
 	pings     []wire.Xid // not answered yet, in the order of their sending
 	restoring int        // SetWatches requests that are not answered yet
 	resends   int        // in a row, without a write being answered
-	resent    wire.Xid   // replies up to this xid are not waited for any more, but for those of adding
-	adding    []*call    // AddWatches that were not sent again with the rest: a watch is set once on a connection
+	resent    wire.Xid   // replies up to this xid are to sendings that were repeated since, but for those of adding
+	adding    []*call    // AddWatches that were not sent again with the rest, in order: a watch is set once on a connection
 	ended     error      // why the connection has ended
 	timing    timing
 }
@@ -165,7 +165,7 @@ func (c *core) notified(conn *connection, e *wire.Event) error {
 		c.watches.fire(e)
 		return nil
 	}
-	if cl := c.queue.head(); cl != nil && cl.kind == wire.AddWatches {
+	if cl := c.queue.head(); len(conn.adding) > 0 || cl != nil && cl.kind == wire.AddWatches {
 		conn.timing.stuckSince = conn.timing.quietSince // a long history before the answer is no standstill
 	}
 	c.told(e)
@@ -184,6 +184,9 @@ func (c *core) saw(conn *connection, zxid, complete Zxid) {
 // refusedBy handles a code that is about the whole session or server. The caller holds mu.
 func (c *core) refusedBy(code Code, detail string) error {
 	err := &refusal{code, detail}
+	if code == wire.CodeSessionMoved { // from this connection, the newest of this process
+		c.session.foreign = c.session.attemptBase != 0
+	}
 	if code.EndsSession() {
 		c.expire(err)
 	}
@@ -206,6 +209,7 @@ func (c *core) replied(conn *connection, f *wire.ServerFrame) error {
 		if f.Code.Class() == wire.Elsewhere || f.Code.EndsSession() {
 			return c.refusedBy(f.Code, c.detail(f))
 		}
+		conn.timing.stuckSince = conn.timing.quietSince
 		c.added(cl, f)
 		c.counts(conn, cl.number, f.Zxid)
 		return nil
@@ -272,7 +276,7 @@ func (c *core) sendAgain(conn *connection, cl *call, f *wire.ServerFrame) error 
 		return fmt.Errorf("the server has refused write %d for the %dth time: %s", cl.seq, conn.resends, f.Code.Error())
 	}
 	conn.resent = c.lastXid
-	c.queue.remove(func(cl *call) bool {
+	c.queue.remove(func(cl *call) bool { // what is no write was carried out; nothing else minds a second time
 		if cl.kind == wire.AddWatches {
 			conn.adding = append(conn.adding, cl)
 		}

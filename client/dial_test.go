@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -207,6 +208,27 @@ func TestServersThatDropClientsAreNotAskedInATightLoop(t *testing.T) {
 		}
 		if n := len(s.hellos); n < 60 || n > 300 {
 			t.Errorf("%d connections in a minute", n)
+		}
+	})
+}
+
+// A DialContext that asks another coxswain for addresses, and wraps the end of its session there, ended the session here.
+func TestErrorOfADialContextDoesNotEndTheSession(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		before := c.Session()
+		s.script(func() {
+			s.onDial = func(string) error {
+				return fmt.Errorf("looking for a server: %w", &Error{Code: wire.CodeSessionExpired, Op: "children", Path: "/servers"})
+			}
+		})
+		s.cut()
+		pass(time.Second)
+		if state, _ := c.State(); state != Suspended {
+			t.Errorf("the client is %v", state)
+		}
+		s.script(func() { s.onDial = nil })
+		if err := c.Sync(t.Context()); err != nil || c.Session().ID != before.ID || c.Session().Renewals != 0 {
+			t.Errorf("%v: %+v, before %+v", err, c.Session(), before)
 		}
 	})
 }

@@ -1,9 +1,9 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -118,10 +118,15 @@ type WaitError struct {
 	State State // of the session at that time
 	Last  error // why the newest attempt to reach a server failed; nil while connected
 
-	ctx     error    // the context's error, of which Cause is the cause
+	ctx     error    // the context's error; the same as Cause unless that was given
 	queued  bool     // a write that had its number: it will still be sent, unless it is unknown
 	unknown bool     // a write that was sent, of a session that has ended
 	write   *WriteID // of a write that had its number; a pointer, as above
+}
+
+// gaveUp returns the error of a call that waits no longer because ctx has ended.
+func gaveUp(ctx context.Context, op, path string) *WaitError {
+	return &WaitError{Op: op, Path: path, Cause: context.Cause(ctx), ctx: ctx.Err()}
 }
 
 // Error returns one line with the state of the session and why no server was reached.
@@ -133,24 +138,28 @@ func (e *WaitError) Error() string {
 	return text + ")"
 }
 
-// Unwrap returns the context's error, its cause, and the failure to reach a server; but not what would be taken for the answer
-// to this call: a cause that is the [Error] of another one, and the end of the session before the one for which this call waits.
+// Unwrap returns the context's error, its cause and why no server was reached. It leaves out what would pass for the answer to
+// this very call: a cause that is the [Error] of another call, and while the session is being renewed the end of the one before.
+// Both are in the fields.
 func (e *WaitError) Unwrap() []error {
-	all := []error{e.ctx}
-	if _, answer := errors.AsType[*Error](e.Cause); !answer && e.Cause != e.ctx {
+	var all []error
+	if e.ctx != nil {
+		all = append(all, e.ctx)
+	}
+	if _, answer := errors.AsType[*Error](e.Cause); e.Cause != nil && !answer {
 		all = append(all, e.Cause)
 	}
 	if e.Last != nil && e.State != Renewing {
 		all = append(all, e.Last)
 	}
-	return slices.DeleteFunc(all, func(err error) bool { return err == nil })
+	return all
 }
 
 // Retryable reports whether the same call may succeed if it is made again, although nothing about it changes, and without
 // the danger of doing it twice: the service was short of something, or a read (or a write that was never numbered) was not
 // answered in time.
 func Retryable(err error) bool {
-	if e, ok := errors.AsType[*WaitError](err); ok { // first: it may hold the error of another call
+	if e, ok := errors.AsType[*WaitError](err); ok { // first, because it may hold an Error that is not this call's
 		return !e.queued
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -161,7 +170,7 @@ func Retryable(err error) bool {
 
 // NotApplied reports whether the call that failed with err has definitely had no effect, and will have none.
 func NotApplied(err error) bool {
-	if e, ok := errors.AsType[*WaitError](err); ok { // first: it may hold the error of another call
+	if e, ok := errors.AsType[*WaitError](err); ok { // first, because it may hold an Error that is not this call's
 		return !e.queued
 	}
 	if e, ok := errors.AsType[*Error](err); ok {

@@ -44,13 +44,18 @@ func (p *peer) tell(specs []wire.WatchSpec, zxid znode.Zxid, c *znode.Change) {
 
 // addWatches sets persistent watches, and tells before that what they have missed; beyond the horizon, that they have.
 func (s *service) addWatches(p *peer, r *wire.Request) []byte {
-	if len(p.persistent)+len(r.WatchList) > int(s.limits.Watches) {
+	if len(p.watches)+len(p.persistent)+len(r.WatchList) > int(s.limits.Watches) {
 		return wire.AppendFailureReply(nil, r.Xid, wire.CodeTooMany, s.zxid, &znode.Error{Detail: "no room"})
+	}
+	for i := range r.WatchList {
+		if err := znode.ValidatePath(r.WatchList[i].Path); err != nil {
+			return wire.AppendFailureReply(nil, r.Xid, wire.Code(err.Code), s.zxid, err)
+		}
 	}
 	var replay []wire.WatchSpec
 	for _, spec := range r.WatchList {
 		if slices.ContainsFunc(p.persistent, func(other wire.WatchSpec) bool { return other.ID == spec.ID }) {
-			panic("the client has used an id twice")
+			return wire.AppendFailureReply(nil, r.Xid, wire.CodeBadArguments, s.zxid, &znode.Error{Detail: "a watch with this id is set"})
 		}
 		switch {
 		case spec.FromNow || spec.Since >= s.zxid:

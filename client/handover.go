@@ -24,10 +24,12 @@ func (handedOver) Error() string        { return "the session was handed over" }
 func (handedOver) Is(target error) bool { return target == ErrClosed }
 
 // Handover is a session on its way from one process to another, which gives it to [Dial] in its [Config]. Its text
-// ([Handover.MarshalText]) is a secret: whoever has it has the session. It does not print. The zero value is no session.
+// ([Handover.MarshalText]) is a secret: whoever has it has the session. fmt does not print it, not even inside of another value,
+// nor does slog when it is given the token itself; encoders that ask for the text, as encoding/json does, write it. The zero
+// value is no session.
 type Handover struct {
 	id       session.ID
-	password wire.Password
+	secret   secret
 	timeout  time.Duration
 	attempt  session.Attempt // the newest attempt to attach that was made
 	lastZxid Zxid
@@ -70,7 +72,8 @@ func (h Handover) MarshalText() ([]byte, error) {
 	} {
 		b = binary.BigEndian.AppendUint64(b, field)
 	}
-	return seal(handoverToken, append(b, h.password[:]...)), nil
+	password := h.secret.password()
+	return seal(handoverToken, append(b, password[:]...)), nil
 }
 
 // UnmarshalText is the reverse of [Handover.MarshalText]. The error is [ErrBadToken], wrapped.
@@ -85,7 +88,7 @@ func (h *Handover) UnmarshalText(text []byte) error {
 	}
 	read := Handover{id: session.ID(next()), timeout: time.Duration(next()) * time.Millisecond}
 	read.attempt, read.lastZxid, read.lastSeq = session.Attempt(next()), Zxid(next()), session.Seq(next())
-	read.password = wire.Password(b)
+	read.secret = secretOf(wire.Password(b))
 	if read.id == 0 || read.timeout < time.Millisecond || read.timeout > session.MaxTimeoutMS*time.Millisecond {
 		return fmt.Errorf("a session to take over: %w: session %v, timeout %v", ErrBadToken, read.id, read.timeout)
 	}
@@ -100,9 +103,11 @@ func (h *Handover) UnmarshalText(text []byte) error {
 // process from the position that it had here. Registrations stay as nodes of the session; the other process adopts one by
 // [Client.Register] of the same path.
 //
-// A token is good for one process. If two use it, the one whose attempts have the higher numbers, drawn at random, gets the
-// session, and the other is turned away for ever. If that one had written by then, neither goes on, because answers could be
-// taken for those to other writes: the first is told [ErrSessionExpired].
+// A token is good for one process, which may Dial with it as often as it takes. If two use it, the one that began later by its
+// clock gets the session, in one millisecond either of them, and the other is turned away for ever. If that one had written by
+// then, neither goes on, because answers could be taken for those to other writes: the one that began later is told
+// [ErrSessionExpired]. What became of the writes of the one that was turned away is not asked, for the same reason: they are
+// [Unknown], and [WriteOf] has no name for them.
 //
 // If ctx ends before everything is answered, Export fails with a [WaitError] and the client goes on as if nothing had been
 // asked. Other errors: [ErrSessionExpired], [ErrClosed].
@@ -146,19 +151,26 @@ func (c *Client) Export(ctx context.Context) (Handover, error) {
 // handover returns the present session; zero if there is none. The caller holds mu.
 func (c *core) handover() Handover {
 	s := &c.session
-	return Handover{s.id, s.password, s.timeout, s.attemptBase + s.belief.Attempt(), s.lastZxid, s.acked}
+	return Handover{s.id, secretOf(s.password), s.timeout, s.attemptBase + s.belief.Attempt(), s.lastZxid, s.acked}
 }
 
-// attemptJump is the largest number by which the attempts of two processes that take over one session in the same millisecond
-// are apart. Later ones are above, so that a Dial that is made again with the same token, after one whose welcome was lost, is not
-// turned away by its own predecessor. 2^20 leaves room for ten thousand years.
+// attemptJump is how many numbers there are for the attempts of all processes that take over sessions in one millisecond; each
+// begins with one of them at random, and whoever comes later is above. So a Dial that is made again with the same token, after
+// one whose welcome was lost, is not turned away by its own predecessor. The numbers of 2^20 per millisecond last until 2527.
 const attemptJump = 1 << 20
+
+// attemptBaseAt returns the number above which a process counts its attempts that takes over a session now, whose newest attempt
+// it knows from the token.
+func attemptBaseAt(now time.Time, newest session.Attempt) session.Attempt {
+	ofNow := session.Attempt(max(0, now.UnixMilli())) * attemptJump
+	return max(newest, ofNow) + session.Attempt(rand.Uint64N(attemptJump))
+}
 
 // takeOver makes the session in h the client's own.
 func (c *core) takeOver(h Handover) {
 	s := &c.session
-	s.id, s.password, s.timeout = h.id, h.password, h.timeout
-	s.attemptBase = max(h.attempt, session.Attempt(time.Now().UnixMilli())*attemptJump) + session.Attempt(rand.Uint64N(attemptJump))
+	s.id, s.password, s.timeout = h.id, h.secret.password(), h.timeout
+	s.attemptBase = attemptBaseAt(time.Now(), h.attempt)
 	s.lastZxid, s.watchedZxid = h.lastZxid, h.lastZxid
 	s.acked, c.queue.lastSeq, c.queue.sentSeq = h.lastSeq, h.lastSeq, h.lastSeq
 }

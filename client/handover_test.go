@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/wire"
 )
 
@@ -193,8 +194,103 @@ func TestTokenUsedTwiceServesOneProcess(t *testing.T) {
 	}
 }
 
+// The attempts of a Dial whose welcomes were lost could be above those of the next one with the same token, at random.
+func TestTokenCanBeDialedAgainAfterALostWelcome(t *testing.T) {
+	for range 20 {
+		inBubble(t, func(t *testing.T, s *service, c *Client) {
+			id := c.Session().ID
+			h, err := c.Export(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg := s.config()
+			cfg.Handover = h
+			s.script(func() { s.onFrame = func(*peer, []byte) answer { return hangUp } })
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := Dial(ctx, cfg); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("got %v", err)
+			}
+			s.script(func() { s.onFrame = nil })
+			ctx, cancel = context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			again, err := Dial(ctx, cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info := again.Session(); info.ID != id || info.Renewals != 0 {
+				t.Errorf("%+v", info)
+			}
+			if err := again.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Attempts only go up, whatever the clocks of the processes show.
+func TestAttemptsOfAnHeirAreAboveThoseBefore(t *testing.T) {
+	for _, now := range []time.Time{time.Unix(-1, 0), time.Unix(0, 0), time.Now(), time.Now().AddDate(100, 0, 0)} {
+		for _, newest := range []session.Attempt{1, 1 << 20, 1 << 62} {
+			if base := attemptBaseAt(now, newest); base < newest || base > 1<<63 {
+				t.Errorf("after %d, at %v: %d", newest, now, base)
+			}
+		}
+		if base := attemptBaseAt(now.Add(time.Millisecond), 1); now.Unix() >= 0 && base < attemptBaseAt(now, 1) {
+			t.Errorf("a millisecond after %v: %d", now, base)
+		}
+	}
+}
+
+// The service's record of another process's write, which had got the same number, was given to the caller as the answer to his.
+func TestWritesOfAProcessThatWasTurnedAwayAreUnknown(t *testing.T) {
+	for name, firstRequest := range map[string]answer{
+		"it is told so when it attaches again": hangUp,
+		"it is told so on its connection":      ignore,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *service, c *Client) {
+				h, err := c.Export(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				away := connectWith(t, s, func(cfg *Config) { cfg.Handover, cfg.Renew, cfg.Name = h, true, "away" })
+				reachable := false // for the one that is to be turned away
+				s.script(func() {
+					s.onRequest = once(wire.Create, firstRequest)
+					s.onHello = func(_ string, h *wire.Hello) answer {
+						if h.Name == "away" && !reachable {
+							return hangUp
+						}
+						return proceed
+					}
+				})
+				got := make(chan error, 1)
+				go func() { _, _, err := away.Create(t.Context(), "/away", nil); got <- err }()
+				pass(time.Second) // the heir is the later one
+				heir := connectWith(t, s, func(cfg *Config) { cfg.Handover = h })
+				if _, _, err := heir.Create(t.Context(), "/heir", nil); err != nil {
+					t.Fatal(err)
+				}
+				s.script(func() { reachable = firstRequest == hangUp })
+				pass(5 * time.Second) // the other is turned away
+				s.expire(heir.Session().ID)
+				s.cut()
+				s.script(func() { reachable = true })
+				err = <-got
+				if !Unknown(err) {
+					t.Errorf("got %v", err)
+				}
+				if w, ok := WriteOf(err); ok {
+					t.Errorf("its write has a name that may be of another: %v", w)
+				}
+			})
+		})
+	}
+}
+
 func TestHandoverTravelsAsText(t *testing.T) {
-	h := Handover{id: 31, password: wire.Password{7, 15: 9}, timeout: 12345 * time.Millisecond, attempt: 1 << 50, lastZxid: 99, lastSeq: 12}
+	h := Handover{id: 31, secret: secretOf(wire.Password{7, 15: 9}), timeout: 12345 * time.Millisecond, attempt: 1 << 50, lastZxid: 99, lastSeq: 12}
 	text, err := h.MarshalText()
 	if err != nil {
 		t.Fatal(err)

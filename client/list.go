@@ -5,7 +5,6 @@ import (
 	"iter"
 
 	"github.com/coxswain-io/coxswain/wire"
-	"github.com/coxswain-io/coxswain/znode"
 )
 
 // Entry is one node in a recursive list.
@@ -69,10 +68,11 @@ func (c *Client) ListPage(ctx context.Context, path, after string, limit int, op
 func (c *Client) listPage(ctx context.Context, path, after string, limit int, o *readOptions) (ListPage, error) {
 	const name = "list"
 	if after != "" {
-		if err := znode.ValidatePath(after); err != nil {
+		real, err := c.root.path(after)
+		if err != nil {
 			return ListPage{}, invalid(name, err)
 		}
-		after = c.root.in(after)
+		after = real
 	}
 	cl, err := c.read(ctx, name, &wire.Request{Kind: wire.List, Path: path, After: after, Limit: limit}, o)
 	if err != nil {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -214,5 +215,50 @@ func TestEmptyPageThatIsNotTheLastIsAnError(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		}
+	})
+}
+
+// The watch of a list that failed after its first page stayed, at the server too, and its caller had been given it.
+func TestChildrenThatFailOnALaterPageSetNoWatch(t *testing.T) {
+	inSmallPages(t, func(t *testing.T, s *service, c *Client) {
+		makeNodes(t, c, "/d")
+		for i := range 20 {
+			makeNodes(t, c, fmt.Sprintf("/d/%02d", i))
+		}
+		var w *Watch
+		if names, _, err := c.Children(t.Context(), "/d", WithWatch(&w)); err != nil || len(names) != 20 || w == nil {
+			t.Fatalf("%q, %v", names, err)
+		}
+		w.Close()
+		w = nil
+		ctx, cancel := context.WithCancel(t.Context())
+		pages := 0
+		s.script(func() {
+			s.onRequest = func(_ *peer, r *wire.Request) answer {
+				if r.Kind != wire.Children {
+					return proceed
+				}
+				if pages++; pages == 2 {
+					cancel()
+				}
+				return proceed
+			}
+		})
+		if _, _, err := c.Children(ctx, "/d", WithWatch(&w)); !errors.Is(err, context.Canceled) {
+			t.Fatalf("after %d pages: %v", pages, err)
+		}
+		if err := c.Sync(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if w != nil || remembered(c) != 0 {
+			t.Errorf("the caller has %v, the client remembers %d watches", w, remembered(c))
+		}
+		s.script(func() {
+			for p := range s.peers {
+				if len(p.watches) != 0 {
+					t.Errorf("the server has %v", p.watches)
+				}
+			}
+		})
 	})
 }

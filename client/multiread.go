@@ -10,23 +10,16 @@ import (
 )
 
 // ReadOp is one part of a [Client.MultiRead].
-type ReadOp struct {
-	read wire.Read
-	err  *znode.Error
-}
+type ReadOp struct{ read wire.Read }
 
 // GetOf reads the data and the stat of a node.
-func GetOf(path string) ReadOp { return readOp(wire.Get, path) }
+func GetOf(path string) ReadOp { return ReadOp{wire.Read{Kind: wire.Get, Path: path}} }
 
 // ExistsOf reads the stat of a node that may be absent.
-func ExistsOf(path string) ReadOp { return readOp(wire.Exists, path) }
+func ExistsOf(path string) ReadOp { return ReadOp{wire.Read{Kind: wire.Exists, Path: path}} }
 
 // ChildrenOf reads the first page of a node's children, and its stat.
-func ChildrenOf(path string) ReadOp { return readOp(wire.Children, path) }
-
-func readOp(kind wire.Kind, path string) ReadOp {
-	return ReadOp{wire.Read{Kind: kind, Path: path}, znode.ValidatePath(path)}
-}
+func ChildrenOf(path string) ReadOp { return ReadOp{wire.Read{Kind: wire.Children, Path: path}} }
 
 // ReadResult is the outcome of one part of a multi-read.
 type ReadResult struct {
@@ -46,18 +39,19 @@ func (c *Client) MultiRead(ctx context.Context, reads []ReadOp, opts ...ReadOpti
 	if why := o.wrong(wire.MultiRead); why != "" {
 		return nil, 0, &Error{Code: wire.CodeBadArguments, Op: name, Detail: why}
 	}
-	r := wire.Request{Kind: wire.MultiRead, Level: o.level, AtLeast: o.atLeast, Reads: make([]wire.Read, len(reads))}
-	for i, read := range reads {
-		if read.err != nil {
-			err := invalid(read.read.Kind.String(), read.err)
-			err.Index, err.multi = i, true
-			return nil, 0, err
-		}
-		r.Reads[i] = wire.Read{Kind: read.read.Kind, Path: c.root.in(read.read.Path)}
-	}
 	if len(reads) > wire.ReadsMax {
 		return nil, 0, &Error{Code: wire.CodeTooMany, Op: name,
 			Detail: strconv.Itoa(len(reads)) + " reads, the limit is " + strconv.Itoa(wire.ReadsMax) + "; split them"}
+	}
+	r := wire.Request{Kind: wire.MultiRead, Level: o.level, AtLeast: o.atLeast, Reads: make([]wire.Read, len(reads))}
+	for i, read := range reads {
+		real, wrong := c.root.path(read.read.Path)
+		if wrong != nil {
+			err := invalid(read.read.Kind.String(), wrong)
+			err.Index, err.multi = i, true
+			return nil, 0, err
+		}
+		r.Reads[i] = wire.Read{Kind: read.read.Kind, Path: real}
 	}
 	cl := c.newCall(wire.MultiRead)
 	cl.encode(&r)

@@ -202,7 +202,7 @@ func AtLeast(z Zxid) ReadOption {
 }
 
 // WithWatch sets a watch together with the read, without a gap between them, and stores it in *w when the read succeeds (an
-// Exists also when the node is absent). It can be used with Get, Exists, Children and ChildrenPage.
+// Exists also when the node is absent). It can be used with Get, Exists, Children, ChildrenPage and ChildrenSeq.
 func WithWatch(w **Watch) ReadOption { return readOption(func(o *readOptions) { o.watch = w }) }
 
 // WithStats makes a list (ChildrenPage, ChildrenSeq, List, ListPage) bring the stat of each node.

@@ -15,12 +15,13 @@ import (
 
 // WriteID names one write for ever: its session and its number there. It holds the session's password, without which the
 // service tells nobody what became of a write. So its text ([WriteID.MarshalText]) is a secret: whoever has it can do
-// everything that the session's client can, as long as the session lives. It does not print.
+// everything that the session's client can, as long as the session lives. fmt does not print it, not even inside of another
+// value, nor does slog when it is given the name itself; encoders that ask for the text, as encoding/json does, write it.
 type WriteID struct {
-	session  session.ID
-	password wire.Password
-	seq      session.Seq
-	kind     wire.Kind
+	session session.ID
+	secret  secret
+	seq     session.Seq
+	kind    wire.Kind
 }
 
 // writeFieldBytes is the length of the fields of a WriteID's token.
@@ -46,7 +47,7 @@ func (c *core) writeOf(cl *call) *WriteID {
 	if cl.seq == 0 || c.session.id == 0 || c.session.foreign {
 		return nil
 	}
-	return &WriteID{c.session.id, c.session.password, cl.seq, cl.kind}
+	return &WriteID{c.session.id, secretOf(c.session.password), cl.seq, cl.kind}
 }
 
 // IsZero reports whether the name is of no write.
@@ -67,7 +68,8 @@ func (w WriteID) LogValue() slog.Value { return slog.StringValue(w.String()) }
 // MarshalText returns the name as text, secret included, to be kept or given to another process.
 func (w WriteID) MarshalText() ([]byte, error) {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, writeFieldBytes), uint64(w.session))
-	b = append(b, w.password[:]...)
+	password := w.secret.password()
+	b = append(b, password[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(w.seq))
 	return seal(writeToken, append(b, byte(w.kind))), nil
 }
@@ -78,7 +80,7 @@ func (w *WriteID) UnmarshalText(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("the name of a write: %w", err)
 	}
-	*w = WriteID{session: session.ID(binary.BigEndian.Uint64(b)), password: wire.Password(b[8 : 8+wire.PasswordBytes])}
+	*w = WriteID{session: session.ID(binary.BigEndian.Uint64(b)), secret: secretOf(wire.Password(b[8 : 8+wire.PasswordBytes]))}
 	b = b[8+wire.PasswordBytes:]
 	w.seq, w.kind = session.Seq(binary.BigEndian.Uint64(b)), wire.Kind(b[8])
 	return nil
@@ -135,7 +137,7 @@ func (c *Client) Outcome(ctx context.Context, w WriteID) (Outcome, error) {
 		return Outcome{}, &Error{Code: wire.CodeBadArguments, Op: name, Detail: "the name of no write"}
 	}
 	cl := c.newCall(wire.Outcomes)
-	cl.encode(&wire.Request{Kind: wire.Outcomes, Target: w.session, Password: w.password, FromSeq: w.seq})
+	cl.encode(&wire.Request{Kind: wire.Outcomes, Target: w.session, Password: w.secret.password(), FromSeq: w.seq})
 	if err := c.do(ctx, cl, name, ""); err != nil {
 		return Outcome{}, explain(err, name, "", znode.Guard{})
 	}

@@ -89,7 +89,7 @@ func TestFateOfAnUnknownWriteCanBeAskedFromAnotherSession(t *testing.T) {
 		if out, err = other.Outcome(ctx, w); err != nil || out.Fate != FateNever {
 			t.Errorf("a write that never came: %+v, %v", out, err)
 		}
-		w.password[0]++
+		w.secret = secretOf(wire.Password{1})
 		if out, err = other.Outcome(ctx, w); !errors.Is(err, ErrNoSession) {
 			t.Errorf("with another password: %+v, %v", out, err)
 		}
@@ -154,7 +154,7 @@ func TestOutcomeInAViewTellsTheViewsPaths(t *testing.T) {
 }
 
 func TestNameOfAWriteTravelsAsText(t *testing.T) {
-	w := WriteID{session: 1 << 60, password: wire.Password(bytes.Repeat([]byte{0xab}, 16)), seq: 77, kind: wire.Txn}
+	w := WriteID{session: 1 << 60, secret: secretOf(wire.Password(bytes.Repeat([]byte{0xab}, 16))), seq: 77, kind: wire.Txn}
 	text, err := w.MarshalText()
 	if err != nil {
 		t.Fatal(err)

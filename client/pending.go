@@ -221,7 +221,8 @@ func (c *core) abandon(ctx context.Context, cl *call, op, path string) error {
 
 // waitError is the error of a call that waits no longer. The caller holds mu.
 func (c *core) waitError(ctx context.Context, cl *call, op, path string) error {
-	err := &WaitError{Op: op, Path: path, Cause: context.Cause(ctx), ctx: ctx.Err(), State: c.status.state, Last: c.status.err, queued: cl.seq != 0}
+	err := gaveUp(ctx, op, path)
+	err.State, err.Last, err.queued = c.status.state, c.status.err, cl.seq != 0
 	if err.write = c.writeOf(cl); cl.place == questioned {
 		err.write, err.unknown = cl.asks.writeOf(cl), true
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/coxswain-io/coxswain/wire"
-	"github.com/coxswain-io/coxswain/znode"
 )
 
 // WatchOption changes what a persistent watch tells.
@@ -72,18 +71,19 @@ type PersistentWatch struct {
 // how it goes on adds a watch first and reads then; or reads, and adds a watch [Since] the zxid of what was read.
 // It begins where the server at hand is: what somebody else was told already may come as an event, if that server is behind.
 //
-// If ctx ends earlier there is no watch. Errors: [ErrTooMany] for more watches than the connection may have,
-// [ErrBadArguments].
+// If ctx ends earlier there is no watch. Errors: [ErrTooMany] for more watches than the connection may have, one-shot ones
+// included, [ErrBadArguments], [ErrTooLarge] (the path).
 func (c *Client) AddWatch(ctx context.Context, path string, opts ...WatchOption) (*PersistentWatch, error) {
-	if err := znode.ValidatePath(path); err != nil {
-		return nil, invalid(addWatch, err)
+	real, wrong := c.root.path(path) // one bad path would make a server refuse all that are set again with it
+	if wrong != nil {
+		return nil, invalid(addWatch, wrong)
 	}
 	o := watchOptions{mode: wire.Persistent}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	w := &PersistentWatch{
-		client: c.core, root: c.root, path: c.root.in(path), mode: o.mode, bring: o.bring,
+		client: c.core, root: c.root, path: real, mode: o.mode, bring: o.bring,
 		events: make(chan Event, eventsBuffer), settled: make(chan struct{}),
 		position: position{known: o.since, complete: o.zxid},
 	}
@@ -133,9 +133,16 @@ func (w *PersistentWatch) Err() error {
 // the service, also while nothing happens below the path. Somebody who has worked off what was taken and keeps the zxid can
 // continue with [Since] later, in another process too, and misses nothing. A transaction may consist of several events: if only
 // some of them were taken, all are told again.
+//
+// When C is empty it is exact: whoever has to get to a certain zxid, and is not there yet, is told of something or has to wait
+// for what the service tells next. While C holds events it may be one of them behind for a moment.
 func (w *PersistentWatch) Zxid() Zxid {
 	w.client.mu.Lock()
 	defer w.client.mu.Unlock()
+	for w.pump != nil && len(w.events) == 0 { // whether the event in its hands was taken only the pump can tell, and will at once
+		w.pump.rouse()
+		w.pump.round.Wait()
+	}
 	w.passed = max(w.passed, w.zxid())
 	return w.passed
 }
@@ -211,7 +218,6 @@ func (w *PersistentWatch) settle() {
 // drop makes the pump drop what waits for room; the caller holds mu.
 func (w *PersistentWatch) drop() {
 	w.dropping = true
-	w.position.complete = before(&w.backlog.events[0]) // what is dropped was not told
 	w.pump.rouse()
 }
 
@@ -232,9 +238,9 @@ func (c *core) begin(ctx context.Context, w *PersistentWatch, path string) error
 		return ErrHandedOver
 	case ctx.Err() != nil:
 		return c.waitError(ctx, &call{}, addWatch, path)
-	case int64(len(s.watches)) >= limit:
+	case int64(len(s.watches)+len(c.watches)) >= limit: // the server counts both sorts
 		return &Error{Code: wire.CodeTooMany, Op: addWatch, Path: printable(path), asked: path,
-			Detail: fmt.Sprintf("the client has %d persistent watches, which is the limit", limit)}
+			Detail: fmt.Sprintf("the limit is %d watches, persistent and one-shot ones together; close some", limit)}
 	}
 	s.lastID++
 	w.id = s.lastID

@@ -1,14 +1,12 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
 
-	"github.com/coxswain-io/coxswain/wire"
 	"github.com/coxswain-io/coxswain/znode"
 )
 
@@ -166,6 +164,9 @@ func TestViewsAreToldTheirOwnPaths(t *testing.T) {
 		s.remove("/root/dir/one/two")
 		s.forgetHistory()
 		s.reachable(true)
+		if err := c.Sync(t.Context()); err != nil {
+			t.Error(err)
+		}
 		all.tells(t, "1 DataChanged /", "2 Created /one", "3 Created /one/two", "5 Gap / from 2")
 		one.tells(t, "2 Created /one", "3 ChildrenChanged /one", "5 Gap /one from 2")
 	})
@@ -193,110 +194,6 @@ func TestSinceTellsWhatHasHappened(t *testing.T) {
 		future.tells(t, "6 Created /a") // another server had told the rest
 		if e := <-ever.C(); e.Type != EventGap || e.From != 0 || e.Zxid != start+3 {
 			t.Errorf("got %v", e)
-		}
-	})
-}
-
-func TestAddWatchIsRefused(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *service, c *Client) {
-		if _, err := c.AddWatch(t.Context(), "a"); !errors.Is(err, ErrBadArguments) {
-			t.Errorf("a relative path: %v", err)
-		}
-		s.script(func() { s.limits.Watches = 2 })
-		addedOn(t, c, "/a")
-		addedOn(t, c, "/a")
-		if _, err := c.AddWatch(t.Context(), "/b"); !errors.Is(err, ErrTooMany) || err.Error() != "too many: /b (no room)" {
-			t.Errorf("refused by the service: %v", err)
-		}
-		s.cut()
-		if err := c.Sync(t.Context()); err != nil { // the client knows the limit now
-			t.Error(err)
-		}
-		n := len(s.requests)
-		if _, err := c.AddWatch(t.Context(), "/b"); !errors.Is(err, ErrTooMany) || len(s.requests) != n {
-			t.Errorf("refused by the client: %v", err)
-		}
-		gone, cancel := context.WithCancelCause(t.Context())
-		cancel(errors.New("enough"))
-		if _, err := c.AddWatch(gone, "/a"); err == nil || !NotApplied(err) || err.Error() != "add watch /a: enough (session connected)" {
-			t.Errorf("a context that has ended: %v", err)
-		}
-		if len(c.streams.watches) != 2 {
-			t.Errorf("%d watches", len(c.streams.watches))
-		}
-		if err := c.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if _, err := c.AddWatch(t.Context(), "/a"); !errors.Is(err, ErrClosed) {
-			t.Errorf("a closed client: %v", err)
-		}
-	})
-}
-
-func TestAddWatchWaitsForAServer(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *service, c *Client) {
-		s.reachable(false)
-		added := make(chan observer)
-		go func() { added <- observe(t, s, c, "/a") }()
-		synctest.Wait()
-		s.set("/a", "before the watch is set")
-		s.reachable(true)
-		w := <-added
-		s.set("/a", "after")
-		w.tells(t, "1 DataChanged /a")
-	})
-}
-
-// A watch is not lost, and not set twice, when the connection breaks while it is being set.
-func TestAddWatchSurvivesBrokenConnections(t *testing.T) {
-	for _, what := range []answer{hangUp, loseReply, ignore} {
-		inBubble(t, func(t *testing.T, s *service, c *Client) {
-			s.script(func() { s.onRequest = once(wire.AddWatches, what) })
-			w := observe(t, s, c, "/a")
-			s.set("/a", "")
-			w.tells(t, "1 Created /a")
-			if n := s.persistentWatches(); n != 1 {
-				t.Errorf("the server has %d watches", n)
-			}
-		})
-	}
-}
-
-func TestCancelledAddWatchLeavesNoWatch(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *service, c *Client) {
-		for _, connected := range []bool{true, false} {
-			s.reachable(connected)
-			synctest.Wait()
-			var held []byte
-			s.script(func() {
-				s.onRequest = func(p *peer, r *wire.Request) answer {
-					if r.Kind != wire.AddWatches || held != nil {
-						return proceed
-					}
-					held = s.carryOut(p, r) // the answer comes late
-					return ignore
-				}
-			})
-			ctx, cancel := context.WithCancel(t.Context())
-			failed := make(chan error)
-			go func() { _, err := c.AddWatch(ctx, "/a", Since(0)); failed <- err }()
-			synctest.Wait()
-			cancel()
-			if err := <-failed; !errors.Is(err, context.Canceled) || !NotApplied(err) {
-				t.Errorf("got %v", err)
-			}
-			s.script(func() {
-				for p := range s.peers {
-					p.out <- held
-				}
-			})
-			s.reachable(true)
-			if err := c.Sync(t.Context()); err != nil {
-				t.Error(err)
-			}
-			if n := s.persistentWatches(); n != 0 || len(c.streams.watches) != 0 {
-				t.Errorf("connected %v: the server has %d watches, the client %d", connected, n, len(c.streams.watches))
-			}
 		}
 	})
 }

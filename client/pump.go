@@ -3,6 +3,7 @@ package client
 import (
 	"reflect"
 	"slices"
+	"sync"
 )
 
 // pump is a goroutine that sends the backlogs of persistent watches into their channels, each as its user takes the events, so
@@ -11,6 +12,7 @@ import (
 type pump struct {
 	client *core
 	wake   chan struct{} // the watches, or what is to be done with them, have changed
+	round  sync.Cond     // of Client.mu: the pump has looked at all its watches
 
 	// owned by the pump's goroutine
 	ready []*PersistentWatch   // those with an offered event
@@ -33,7 +35,7 @@ func (s *streams) serve(w *PersistentWatch) {
 	i := slices.IndexFunc(s.pumps, func(p *pump) bool { return len(p.watches) < pumpWatchesMax })
 	if i < 0 {
 		i = len(s.pumps)
-		p := &pump{client: w.client, wake: make(chan struct{}, 1)}
+		p := &pump{client: w.client, wake: make(chan struct{}, 1), round: sync.Cond{L: &w.client.mu}}
 		s.pumps = append(s.pumps, p)
 		s.pumping.Go(p.run)
 	}
@@ -54,6 +56,7 @@ func (p *pump) next() bool {
 	c := p.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer p.round.Broadcast()
 	if w := p.moved; w != nil {
 		w.mark(&w.offered)
 		w.shift()

@@ -20,7 +20,9 @@ type question struct {
 }
 
 // writeOf returns the name of one of the calls in question.
-func (q *question) writeOf(cl *call) *WriteID { return &WriteID{q.id, q.password, cl.seq, cl.kind} }
+func (q *question) writeOf(cl *call) *WriteID {
+	return &WriteID{q.id, secretOf(q.password), cl.seq, cl.kind}
+}
 
 // questions are those that are open, and the timer that ends them. They are guarded by Client.mu.
 type questions struct {

@@ -66,17 +66,28 @@ func (c *Client) Exists(ctx context.Context, path string, opts ...ReadOption) (S
 // [ErrNoNode], [ErrBadArguments].
 func (c *Client) Children(ctx context.Context, path string, opts ...ReadOption) ([]string, Stat, error) {
 	o := c.readOptions(opts)
+	wanted := o.watch
+	var w *Watch
+	if wanted != nil {
+		o.watch = &w // which is the caller's when all pages have been read
+	}
 	var names []string
 	after := ""
 	for {
 		page, err := c.page(ctx, path, after, 0, &o)
 		if err != nil {
+			if w != nil {
+				w.Close()
+			}
 			return nil, Stat{}, err
 		}
 		for _, child := range page.Children {
 			names = append(names, child.Name)
 		}
 		if !page.More {
+			if wanted != nil {
+				*wanted = w
+			}
 			return names, page.Stat, nil
 		}
 		after = names[len(names)-1]
@@ -97,8 +108,8 @@ func (c *Client) ChildrenPage(ctx context.Context, path, after string, limit int
 
 // ChildrenSeq returns the children of a node one by one in ascending order of their names' bytes, reading a page whenever the
 // one before it is used up, so that any number of them takes the memory of one page. What changes meanwhile may be among them
-// or not; [Client.List] shows one point in time. An error, one of those of [Client.Children], is the last element. Each
-// iteration begins anew.
+// or not; [Client.List] shows one point in time. An error, one of those of [Client.Children], is the last element. A watch is
+// set with the first page and stays, whatever becomes of the others. Each iteration begins anew.
 func (c *Client) ChildrenSeq(ctx context.Context, path string, opts ...ReadOption) iter.Seq2[Child, error] {
 	return func(yield func(Child, error) bool) {
 		o := c.readOptions(opts)
@@ -209,13 +220,14 @@ func (c *Client) LastZxid() Zxid {
 // read sends a read of one path.
 func (c *Client) read(ctx context.Context, name string, r *wire.Request, o *readOptions) (*call, error) {
 	path := r.Path
-	if err := znode.ValidatePath(path); err != nil {
-		return nil, invalid(name, err)
+	real, wrong := c.root.path(path)
+	if wrong != nil {
+		return nil, invalid(name, wrong)
 	}
 	if why := o.wrong(r.Kind); why != "" {
 		return nil, &Error{Code: wire.CodeBadArguments, Op: name, Path: printable(path), Detail: why}
 	}
-	r.Path, r.Level, r.AtLeast, r.AsOf = c.root.in(path), o.level, o.atLeast, o.asOf
+	r.Path, r.Level, r.AtLeast, r.AsOf = real, o.level, o.atLeast, o.asOf
 	r.WithStat, r.WithData = o.withStat, o.withData
 	cl := c.newCall(r.Kind)
 	var w *Watch
@@ -238,7 +250,7 @@ func (c *Client) read(ctx context.Context, name string, r *wire.Request, o *read
 	return cl, err
 }
 
-// absent reports whether the service has answered that the node is not there. The error of a context may hold anything.
+// absent reports whether the service has answered that the node is not there. What a context's cause holds is no answer.
 func absent(err error) bool {
 	e, ok := err.(*Error)
 	return ok && e.Code == wire.CodeNoNode

@@ -58,11 +58,13 @@ type Registration struct {
 //
 // If another session's ephemeral node, or any other node, has the path, Register waits until that is deleted: the node of
 // this process's own previous life goes when its session has ended. A node of this very session is adopted, be it one of a
-// session that was taken over ([Config].Handover). If the service refuses for another reason, Register fails with the errors of
-// [Client.Create]; once there was a node, a refusal only delays its coming back, and [Registration.Err] tells.
+// session that was taken over ([Config].Handover); [IfAbsent] changes nothing about that. If the service refuses for another
+// reason, Register fails with the errors of [Client.Create]; once there was a node, a refusal only delays its coming back, and
+// [Registration.Err] tells.
 //
 // If somebody deletes the node while the session lives, the client does not create it again: [RegistrationLost]. When ctx
-// ends first Register fails with a [WaitError], and the node, if it has been created by then, is deleted again.
+// ends first Register fails with a [WaitError]; a node that it has created, or still creates, is deleted again, so the error is
+// not [NotApplied], and one that was there before is left alone.
 func (c *Client) Register(ctx context.Context, path string, data []byte, opts ...CreateOption) (*Registration, error) {
 	const name = "register"
 	r := &Registration{
@@ -70,12 +72,12 @@ func (c *Client) Register(ctx context.Context, path string, data []byte, opts ..
 		data: slices.Clone(data), generation: 1, changed: make(chan struct{}), path: path,
 	}
 	r.op.op.Data = r.data
-	r.op.op.Flags &^= znode.CreateIfAbsent // whose node it is matters: what is there already is waited for, or adopted
+	r.op.op.Flags &^= znode.CreateIfAbsent // its answer does not tell whose the node is
 	if _, err := c.root.check(&r.op); err != nil {
 		return nil, invalid(name, err)
 	}
 	if ctx.Err() != nil {
-		return nil, &WaitError{Op: name, Path: path, Cause: context.Cause(ctx), ctx: ctx.Err()}
+		return nil, gaveUp(ctx, name, path)
 	}
 	if err := c.startRegistration(r); err != nil {
 		return nil, err
@@ -92,8 +94,9 @@ func (c *Client) Register(ctx context.Context, path string, data []byte, opts ..
 		case <-changed:
 		case <-ctx.Done():
 			c.mu.Lock()
-			err := &WaitError{Op: name, Path: path, Cause: context.Cause(ctx), ctx: ctx.Err(), State: c.status.state, Last: r.err, queued: true}
-			if err.Last == nil {
+			err := gaveUp(ctx, name, path)
+			err.State, err.queued = c.status.state, true // the create may be on its way
+			if err.Last = r.err; err.Last == nil {
 				err.Last = c.status.err
 			}
 			c.registrations.close(r)
@@ -171,7 +174,7 @@ func (r *Registration) Set(ctx context.Context, data []byte) error {
 	case r.setting <- struct{}{}:
 		defer func() { <-r.setting }()
 	case <-ctx.Done():
-		return &WaitError{Op: name, Path: r.Path(), Cause: context.Cause(ctx), ctx: ctx.Err()}
+		return gaveUp(ctx, name, r.Path())
 	}
 	c := r.client
 	c.mu.Lock()
@@ -182,12 +185,16 @@ func (r *Registration) Set(ctx context.Context, data []byte) error {
 		}
 		return r.err
 	}
-	old, path, there := r.data, r.path, r.state == RegistrationUp
-	r.data = slices.Clone(data)
+	fence := r.czxid
+	op := SetOp(r.path, slices.Clone(data), IfCzxid(fence))
+	if _, wrong := c.root.check(&op); wrong != nil { // a create that is never accepted would keep the node from coming back
+		c.mu.Unlock()
+		return invalid(name, wrong)
+	}
+	old, there := r.data, r.state == RegistrationUp
+	r.data = op.op.Data
 	r.generation++
 	generation := r.generation
-	fence := r.czxid
-	op := SetOp(path, r.data, IfCzxid(fence))
 	c.mu.Unlock()
 	if !there {
 		return nil
@@ -198,13 +205,11 @@ func (r *Registration) Set(ctx context.Context, data []byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch e, ok := err.(*Error); {
+	switch {
 	case err == nil:
 		r.stored = max(r.stored, generation)
 		return nil
-	case ok && e.Code == wire.CodeSessionExpired && !r.state.Final():
-		return nil
-	case ok && r.czxid != fence && !r.state.Final(): // renewed in between, and the data come with the new node
+	case r.czxid != fence && !r.state.Final(): // the session has ended in between, and the data come with the node of the next
 		return nil
 	case NotApplied(err):
 		r.data = old
@@ -227,7 +232,10 @@ func (r *Registration) Close(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("the node is not deleted yet: %w", &WaitError{Op: "close", Path: r.Path(), Cause: context.Cause(ctx), ctx: ctx.Err(), Last: c.Err()})
+			err := gaveUp(ctx, "close", r.Path())
+			err.Last, err.queued = c.Err(), true
+			err.State, _ = c.State()
+			return fmt.Errorf("the node is not deleted yet: %w", err)
 		}
 	}
 }

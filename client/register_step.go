@@ -53,7 +53,7 @@ func (r *Registration) begin() *registerCall {
 		s.cl.encode(&wire.Request{Kind: s.cl.kind, Ops: []znode.Op{c.root.inOp(op)}})
 	}
 	s.err = c.submit(context.Background(), s.cl, s.name, s.path)
-	s.renewals = s.cl.renewals // the call is not to be looked at when it has ended
+	s.renewals = s.cl.renewals // perhaps one more than when r was read; kept here, because cl is given back before it is compared
 	return s
 }
 

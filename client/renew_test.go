@@ -393,3 +393,32 @@ func TestWritesOfAnotherProcessEndTheSession(t *testing.T) {
 		}
 	})
 }
+
+// The service was asked for the fate of a write by the number that another process's write had got, and its answer was taken.
+func TestNumbersThatAnotherProcessHasUsedAreNotAskedFor(t *testing.T) {
+	inRenewing(t, func(t *testing.T, s *service, c *Client) {
+		s.script(func() { s.onRequest = once(wire.Create, ignore) })
+		done := make(chan error, 1)
+		go func() { _, _, err := c.Create(t.Context(), "/a", nil); done <- err }()
+		synctest.Wait()
+		s.script(func() {
+			for seq := session.Seq(1); seq <= 2; seq++ {
+				if verdict, _, code := s.table.Admit(c.Session().ID, seq, 0); verdict != session.Apply {
+					t.Fatal(verdict, code)
+				}
+				s.table.Record(c.Session().ID, seq, wire.AppendOutcome(nil, wire.Delete, s.zxid, nil))
+			}
+		})
+		s.cut()
+		err := <-done
+		if !Unknown(err) {
+			t.Errorf("got %v", err)
+		}
+		if w, ok := WriteOf(err); ok {
+			t.Errorf("its name is that of another write: %v", w)
+		}
+		if c.Session().Renewals != 1 {
+			t.Errorf("%+v", c.Session())
+		}
+	})
+}

@@ -25,8 +25,8 @@ type attached struct {
 	// its attempts must be above those of the process before, and differ from those of any other that takes it over too.
 	attemptBase session.Attempt
 
-	// foreign: another process has attached the session, by a number of its own. What the service has recorded for the numbers
-	// of the writes that were not answered by then may be the answers to that one's writes.
+	// foreign: another process has taken over the session that this one had taken over. What the service has recorded for the
+	// numbers of the writes that were not answered by then may be the answers to that one's writes.
 	foreign bool
 
 	lastZxid    Zxid        // the highest that was received in anything
@@ -109,9 +109,9 @@ func (c *core) attach(nc net.Conn) (*connection, error) {
 	case welcome.Code.EndsSession() && hello.SessionID == 0:
 		return nil, fmt.Errorf("the server says of a session that it was to open: %v", welcome.Code)
 	case welcome.Code != wire.CodeOK:
-		if welcome.Code == wire.CodeLateAttempt { // this attempt is the newest of this process
+		if welcome.Code == wire.CodeLateAttempt { // there is a later one than this, which is the newest of this process
 			c.mu.Lock()
-			c.session.foreign = c.session.attemptBase != 0 // else it may be this very attempt, proposed again
+			c.session.foreign = c.session.attemptBase != 0 // else nobody has a token: it was this very one, proposed twice
 			c.mu.Unlock()
 		}
 		return nil, &refusal{welcome.Code, welcome.Detail}

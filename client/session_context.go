@@ -26,7 +26,7 @@ type lease struct {
 //   - [ErrSuspect]: the service was silent for nearly a whole timeout. The session may live on; once an answer has made it
 //     certain again, a new call gives a new context, and the old one stays ended;
 //   - [ErrSessionExpired]: the service has ended the session, also if another follows it ([Config].Renew);
-//   - [ErrClosed], [ErrHandedOver]: its user has.
+//   - [ErrClosed], [ErrHandedOver]: its user has, or has begun to ([Client.Close]).
 //
 // While the session is not certain the context has ended already. It costs no goroutine, however often it is asked for: all
 // callers share one context. A machine that was suspended ends it when it runs again, after a second at most; what a process

@@ -109,3 +109,36 @@ func TestSessionContextsCostNoGoroutines(t *testing.T) {
 		}
 	})
 }
+
+// A Close whose answer is late left everybody believing in a session that the service had ended, and whose lock another had.
+func TestNobodyBelievesInASessionThatIsBeingClosed(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		other, held := connect(t, s), c.SessionContext()
+		if _, _, err := c.Create(t.Context(), "/lock", nil, Ephemeral()); err != nil {
+			t.Fatal(err)
+		}
+		s.script(func() {
+			s.onDial = func(string) error { return errRefused }
+			s.onRequest = once(wire.CloseSession, loseReply)
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close(ctx) }()
+		synctest.Wait()
+		if _, _, err := other.Create(t.Context(), "/lock", nil, Ephemeral()); err != nil {
+			t.Fatalf("the session is not closed yet: %v", err)
+		}
+		for _, ctx := range []context.Context{held, c.SessionContext()} {
+			if !errors.Is(context.Cause(ctx), ErrClosed) {
+				t.Errorf("another has the lock, and a SessionContext has ended with %v", context.Cause(ctx))
+			}
+		}
+		if info := c.Session(); info.Valid() || !info.ValidUntil.IsZero() {
+			t.Errorf("another has the lock, and the session is valid for %v", info.ValidFor())
+		}
+		cancel()
+		if err := <-closed; !errors.Is(err, context.Canceled) {
+			t.Errorf("close: %v", err)
+		}
+	})
+}

@@ -18,7 +18,7 @@ type SessionInfo struct {
 
 	// ValidUntil is how long the session is certainly alive, whatever happens: the first sending of the newest request that
 	// was answered, plus the timeout, less a margin for clocks that do not run at the same rate. It moves on with every
-	// answer. Zero before the first one and after the end.
+	// answer. Zero before the first one, after the end, and from the beginning of [Client.Close] on.
 	ValidUntil time.Time
 }
 
@@ -49,11 +49,11 @@ func (c *Client) Session() SessionInfo {
 }
 
 // certainFor returns how long from now on the session is certainly alive, which is negative when that time has passed; false
-// if it never was. The caller holds mu.
+// if it never was, or its user is closing it. The caller holds mu.
 func (c *core) certainFor(now time.Time) (time.Duration, bool) {
 	reading := c.reading(now)
 	until, ok := c.session.belief.ValidUntil()
-	if c.status.closing {
+	if c.status.closing { // the service may have ended it already, and the answer be on its way
 		return 0, false
 	}
 	return time.Duration(until-reading) * time.Millisecond, ok

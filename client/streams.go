@@ -91,7 +91,7 @@ func (c *core) resume() (chunks []*call) {
 	for len(list) > 0 {
 		n := chunkOf(len(list), func(i int) int { return len(list[i].path) })
 		if i := slices.IndexFunc(list[:n], func(w *PersistentWatch) bool { return !w.added }); i >= 0 {
-			n = max(i, 1) // one that no server has taken yet may be refused, and is not to take the others with it
+			n = max(i, 1) // one that no server has taken yet goes alone: a refusal is for all of a request
 		}
 		chunks = append(chunks, c.addWatches(list[:n:n]))
 		list = list[n:]

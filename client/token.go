@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"unique"
+
+	"github.com/coxswain-io/coxswain/wire"
 )
 
 // A token is what one process gives to another, or to its own later self, as text: base64 of a version, the kind of the
@@ -25,6 +28,27 @@ const (
 
 // tokenRim is the number of bytes around the fields: version, kind, checksum.
 const tokenRim = 6
+
+// secret is a session's password inside of a token. Fmt cannot be asked to hide what is in an unexported field of somebody's
+// struct, but prints a pointer as an address; behind a second one, because with a verb that is not for pointers it prints what
+// the first one points to. Equal passwords have the same pointers, so tokens can be compared. The zero value is the zero password.
+type secret struct {
+	handle unique.Handle[unique.Handle[wire.Password]]
+}
+
+func secretOf(p wire.Password) secret {
+	if p == (wire.Password{}) {
+		return secret{}
+	}
+	return secret{unique.Make(unique.Make(p))}
+}
+
+func (s secret) password() wire.Password {
+	if s == (secret{}) {
+		return wire.Password{}
+	}
+	return s.handle.Value().Value()
+}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

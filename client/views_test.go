@@ -3,10 +3,12 @@ package client
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/coxswain-io/coxswain/wire"
+	"github.com/coxswain-io/coxswain/znode"
 )
 
 // inViews runs a test twice: with a client of its own, and with a view of one, which must behave the same.
@@ -121,6 +123,60 @@ func TestViewRefusesPathsThatDoNotBeginAtItsRoot(t *testing.T) {
 		}
 		if len(s.requests) != before {
 			t.Errorf("%d requests were sent", len(s.requests)-before)
+		}
+	})
+}
+
+// What is legal in a view may be too long behind its root. The server refused it, and every watch that came with it.
+func TestViewRefusesPathsThatAreTooLongBehindItsRoot(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		ctx := t.Context()
+		view, err := c.Chroot("/app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		long := strings.Repeat("/123456789abcdef", znode.MaxPathBytes/16)
+		for name, call := range map[string]func() error{
+			"get":         func() error { _, err := view.Get(ctx, long); return err },
+			"exists":      func() error { _, _, err := view.Exists(ctx, long); return err },
+			"children":    func() error { _, _, err := view.Children(ctx, long); return err },
+			"descendants": func() error { _, err := view.Descendants(ctx, long); return err },
+			"ephemerals":  func() error { _, err := view.Ephemerals(ctx, long); return err },
+			"list":        func() error { _, err := view.ListPage(ctx, long, "", 0); return err },
+			"list behind": func() error { _, err := view.ListPage(ctx, "/", long, 0); return err },
+			"multi-read":  func() error { _, _, err := view.MultiRead(ctx, []ReadOp{GetOf(long)}); return err },
+			"add watch":   func() error { _, err := view.AddWatch(ctx, long); return err },
+			"set":         func() error { _, err := view.Set(ctx, long, nil); return err },
+			"view":        func() error { _, err := view.Chroot(long); return err },
+		} {
+			e, ok := errors.AsType[*Error](call())
+			if !ok || e.Code != wire.CodeTooLarge || !NotApplied(e) || !strings.HasPrefix(e.Path, "/123456789abcdef/") {
+				t.Errorf("%s: %v", name, e)
+			}
+		}
+		if len(s.requests) != 0 {
+			t.Errorf("%d requests were sent", len(s.requests))
+		}
+	})
+}
+
+// The service's path was told to whoever had set the watch.
+func TestWatchOfAViewThatCannotBeSetAgainNamesItsPath(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *service, c *Client) {
+		view := viewOf(t, c, "/app")
+		makeNodes(t, view, "/a")
+		w := watchData(t, view, "/a")
+		s.script(func() {
+			s.reply = func(r *wire.Request) []byte {
+				if r.Kind != wire.SetWatches {
+					return nil
+				}
+				return wire.AppendFailureReply(nil, r.Xid, wire.CodeTooMany, s.zxid, &znode.Error{Detail: "no room"})
+			}
+		})
+		s.cut()
+		if _, ok := <-w.C(); ok || w.Err().Error() != "too many: /a (no room)" {
+			t.Errorf("got %v", w.Err())
 		}
 	})
 }
