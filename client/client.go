@@ -186,10 +186,10 @@ func dial(ctx context.Context, cfg Config, d *dialer) (*Client, error) {
 }
 
 // Close ends the session and returns when the service has removed its ephemeral nodes. Calls that are under way are
-// answered first; new ones fail with [ErrClosed]. If ctx ends earlier, Close gives up and says so: the client is closed
-// anyhow, and the session ends when its timeout has passed. Closing a client whose session has expired, or was handed over,
-// returns nil, and between two sessions it ends at once the calls that wait for the next. A second Close waits for the first,
-// and returns what that returned, or an error if its own ctx ends earlier.
+// answered first; new ones fail with [ErrClosed], and nothing says any more that the session is certainly alive. If ctx ends
+// earlier, Close gives up and says so: the client is closed anyhow, and the session ends when its timeout has passed. Closing a
+// client whose session has expired, or was handed over, returns nil, and between two sessions it ends at once the calls that wait
+// for the next. A second Close waits for the first, and returns what that returned, or an error if its own ctx ends earlier.
 func (c *Client) Close(ctx context.Context) error {
 	c.mu.Lock()
 	first := !c.status.closing

@@ -51,7 +51,7 @@
 // likewise; at the default level they see everything that had returned before they were made, and at every level
 // they see their session's own writes and never go back in time.
 //
-// When a context ends, its call stops waiting and returns a [WaitError], which holds the context's error, the
+// When a context ends, its call stops waiting and returns a [WaitError], which holds the context's error and its cause, the
 // state of the session and why no server was reached:
 //
 //   - a read has no effect; its answer is dropped;
@@ -108,7 +108,7 @@
 // while it has one, one more while there are registrations and one while users of persistent watches are behind (per
 // 256 of such watches), none per call, watch or context; [Client.Close] waits for all of them. Data given to a call are
 // copied before it returns, and before it waits. No code of the user is run by the client's goroutines, except
-// [Config].DialContext.
+// [Config].DialContext and the connections that it returns.
 //
 // Everything is guarded by one mutex, which is held for the time of encoding or decoding one small frame and never
 // while waiting. The fields of a connection say which goroutine owns them.
