@@ -141,12 +141,12 @@ func cancelled(t *testing.T, c *Client) WriteID {
 func TestOutcomeInAViewTellsTheViewsPaths(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService("one:1")
-		s.set("/root", "")
-		view, err := connect(t, s).Chroot("/root")
+		s.set("/base", "")
+		view, err := connect(t, s).Chroot("/base")
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := unknownOf(t, s, loseReply, func(c *Client) error { _, _, err := c.Create(t.Context(), "/root/a", nil); return err })
+		w := unknownOf(t, s, loseReply, func(c *Client) error { _, _, err := c.Create(t.Context(), "/base/a", nil); return err })
 		if out, err := view.Outcome(t.Context(), w); err != nil || out.Path != "/a" {
 			t.Errorf("%+v, %v", out, err)
 		}

@@ -149,19 +149,19 @@ func addedOn(t *testing.T, c *Client, path string, opts ...WatchOption) *Persist
 
 func TestViewsAreToldTheirOwnPaths(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *service, c *Client) {
-		s.set("/root", "")
-		s.set("/root/dir", "")
-		view, err := c.Chroot("/root/dir")
+		s.set("/base", "")
+		s.set("/base/dir", "")
+		view, err := c.Chroot("/base/dir")
 		if err != nil {
 			t.Fatal(err)
 		}
 		all, one := observe(t, s, view, "/", Recursive()), observe(t, s, view, "/one")
-		s.set("/root/dir", "the view's root")
-		s.set("/root/dir/one", "")
-		s.set("/root/dir/one/two", "")
+		s.set("/base/dir", "the view's root")
+		s.set("/base/dir/one", "")
+		s.set("/base/dir/one/two", "")
 		s.set("/one", "outside")
 		s.reachable(false)
-		s.remove("/root/dir/one/two")
+		s.remove("/base/dir/one/two")
 		s.forgetHistory()
 		s.reachable(true)
 		if err := c.Sync(t.Context()); err != nil {
