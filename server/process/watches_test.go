@@ -25,6 +25,10 @@ func seed() uint64 {
 	return rand.Uint64()
 }
 
+// beforeFirstSnapshot is a number of changes that fit into fewer log entries than servers keep before they take a snapshot,
+// 20,000, with all that is not a change.
+const beforeFirstSnapshot = 15_000
+
 // TestWatches sets watches of all kinds while leaders are killed, servers pause, connections break in every way, sessions die,
 // and trees change in many ways. What each of them tells is compared with all that has happened: nothing may be missed, told
 // twice, out of order, behind a reply that shows it, or for nothing (W-9, W-13).
@@ -41,8 +45,13 @@ func TestWatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	trial.report(t, v)
-	if len(v.violations) > 0 || v.gaps > 0 {
-		t.Errorf("%d violations, %d gaps", len(v.violations), v.gaps)
+	if len(v.violations) > 0 {
+		t.Errorf("%d violations", len(v.violations))
+	}
+	// The history of a server that was killed begins with its newest snapshot, of which a long run takes some: a watch that
+	// comes to it from before that is told a gap, whose bounds are checked like everything else. Without one there is none.
+	if v.gaps > 0 && v.changes < beforeFirstSnapshot {
+		t.Errorf("%d gaps, although no server can have taken a snapshot", v.gaps)
 	}
 }
 
