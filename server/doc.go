@@ -30,6 +30,14 @@
 //   - A slow client is held back by not reading from it; one that does not take events and replies is told so and
 //     disconnected. Nothing is skipped.
 //
+// # Persistent watches, and the past
+//
+// Every change enters a bounded ring under the lock that makes it visible. Watches that come with the zxid from which they
+// go on are told from it what they have missed, in parts, as their client takes it: their AddWatches stays at the front of
+// the connection's queue until it is through, nothing behind it is answered, and no write of the connection is proposed.
+// A list that states the zxid of its first page takes back from the ring what has changed since. What takes long under the
+// shared lock gives it back after each answer.
+//
 // # Lease
 //
 // The pulse renews the server's lease through the log, notices silent sessions and proposes their end, and, on the leader,
@@ -42,6 +50,6 @@
 //
 // # What it does not do
 //
-// It decides nothing about znodes and sessions: that is the state's; nor about who belongs to the cluster: that is the log's. It knows no flags, no files but the data directory's
-// free space, and nothing of Raft but what package consensus offers.
+// It decides nothing about znodes and sessions: that is the state's; nor about who belongs to the cluster: that is the log's.
+// It knows no flags, no files but the data directory's free space, and nothing of Raft but what package consensus offers.
 package server
