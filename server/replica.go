@@ -140,6 +140,9 @@ type fired struct {
 func (s *Server) addFired(c *conn, t watch.Told) { s.firing = append(s.firing, fired{c, t}) }
 
 func (s *Server) deliverFired() {
+	if len(s.firing) == 0 {
+		return // nearly every change: it concerns nobody
+	}
 	for i := range s.firing {
 		c := s.firing[i].conn
 		if c.event(s.firing[i].told) {

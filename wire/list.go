@@ -108,7 +108,7 @@ func DecodeChildren(result []byte, visit func(Entry)) (more bool, stat znode.Sta
 	d := NewDecoder(result)
 	f := d.Fields(1)
 	if f.Next() {
-		decodeEntries(&d, visit)
+		decodeList(&d, decodeEntry, visit)
 	}
 	if f.Next() {
 		more = d.Bool()
@@ -126,7 +126,7 @@ func DecodeList(result []byte, visit func(Entry)) (more bool, asOf znode.Zxid, e
 	d := NewDecoder(result)
 	f := d.Fields(1)
 	if f.Next() {
-		decodeEntries(&d, visit)
+		decodeList(&d, decodeEntry, visit)
 	}
 	if f.Next() {
 		more = d.Bool()
@@ -136,16 +136,6 @@ func DecodeList(result []byte, visit func(Entry)) (more bool, asOf znode.Zxid, e
 	}
 	f.End()
 	return more, asOf, d.End()
-}
-
-func decodeEntries(d *Decoder, visit func(Entry)) {
-	for range d.Array(0, listLengthMax) {
-		e := decodeEntry(d)
-		if d.Err() != nil {
-			return
-		}
-		visit(e)
-	}
 }
 
 // decodeEntry reads a name, or a name with a stat and data.
@@ -170,22 +160,7 @@ func decodeEntry(d *Decoder) (e Entry) {
 
 // DecodeSessions decodes the result of a Sessions, one call of visit for each session.
 func DecodeSessions(result []byte, visit func(SessionEntry)) (more bool, err error) {
-	d := NewDecoder(result)
-	f := d.Fields(1)
-	if f.Next() {
-		for range d.Array(0, listLengthMax) {
-			e := decodeSessionEntry(&d)
-			if d.Err() != nil {
-				break
-			}
-			visit(e)
-		}
-	}
-	if f.Next() {
-		more = d.Bool()
-	}
-	f.End()
-	return more, d.End()
+	return decodePage(result, decodeSessionEntry, visit)
 }
 
 func decodeSessionEntry(d *Decoder) (e SessionEntry) {
@@ -216,20 +191,30 @@ func decodeSessionEntry(d *Decoder) (e SessionEntry) {
 
 // DecodeEphemerals decodes the result of an Ephemerals, one call of visit for each path.
 func DecodeEphemerals(result []byte, visit func(path string)) (more bool, err error) {
+	return decodePage(result, (*Decoder).String, visit)
+}
+
+// decodePage decodes a result that is a list and whether there is more, one call of visit for each element.
+func decodePage[T any](result []byte, one func(*Decoder) T, visit func(T)) (more bool, err error) {
 	d := NewDecoder(result)
 	f := d.Fields(1)
 	if f.Next() {
-		for range d.Array(0, listLengthMax) {
-			path := d.String()
-			if d.Err() != nil {
-				break
-			}
-			visit(path)
-		}
+		decodeList(&d, one, visit)
 	}
 	if f.Next() {
 		more = d.Bool()
 	}
 	f.End()
 	return more, d.End()
+}
+
+// decodeList decodes a list up to its end or to what is malformed, one call of visit for each element.
+func decodeList[T any](d *Decoder, one func(*Decoder) T, visit func(T)) {
+	for range d.Array(0, listLengthMax) {
+		element := one(d)
+		if d.Err() != nil {
+			return
+		}
+		visit(element)
+	}
 }
