@@ -114,10 +114,12 @@ func decodeName(d *wire.Decoder) string {
 	return string(b[:min(len(b), session.NameBytesMax)])
 }
 
-// txn is the frame of the next transaction: it becomes one only if something changes.
+// txn is the frame of the next transaction: it becomes one only if something changes. Its clock is what the next Advance may make
+// of the present time: that one counts from before the transaction, and a TTL is never cut short (M-9, and package session on
+// deadlines).
 func (s *State) txn(owner session.ID) znode.Txn {
 	return znode.Txn{
-		Zxid: s.zxid + 1, TimeMS: s.header.TimeMS, ClockMS: int64(s.sessions.Clock()), Owner: uint64(owner),
+		Zxid: s.zxid + 1, TimeMS: s.header.TimeMS, ClockMS: int64(s.sessions.Clock() + session.MaxStepMS), Owner: uint64(owner),
 	}
 }
 
@@ -194,6 +196,7 @@ func (s *State) advance(from, to session.Clock, mark Mark) {
 
 func (s *State) reap(e znode.Expiry) {
 	txn := s.txn(0)
+	txn.ClockMS = int64(s.sessions.Clock())
 	var ok bool
 	if s.changes, ok = s.tree.Reap(txn, e, s.changes); ok {
 		s.commit(txn, s.changes)

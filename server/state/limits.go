@@ -8,8 +8,8 @@ const (
 	// Revision counts the releases whose Apply differs: in what it does, or in a word of what it replies, because replies are
 	// in the digest. It is raised with each such change. Replicas compare digests only with those of their own revision, so
 	// that neither a log that an older release has begun nor a cluster in the middle of an upgrade is taken for diverged.
-	// Revision 1 did not state it; 2 has graves.
-	Revision = 2
+	// Revision 1 did not state it; 2 has graves; in 3 a TTL counts from the latest that it may be when a node is set.
+	Revision = 3
 
 	// SnapshotVersion is the format of a snapshot that is written. Format 1, without names and graves, is read too.
 	SnapshotVersion = 2
