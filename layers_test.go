@@ -25,14 +25,16 @@ var layers = map[string][]string{
 	"server/consensus":  {},
 	"server":            {"server/consensus", "server/state", "server/watch", "wire", "znode", "session"},
 	"server/admin":      {"server"},
-	"server/process":    {"server", "client"},
-	"server/servertest": {"server", "client", "wire"},
+	"server/process":    {"server", "client", "internal/ports"},
+	"server/servertest": {"server", "client", "wire", "internal/ports"},
 	"client":            {"wire", "znode", "session"},
+	"recipes":           {"client"},
+	"internal/ports":    {},
 
 	"cmd/coxswain": {"server", "server/admin", "server/consensus"},
-	"cmd/cox":      {"client"},
+	"cmd/cox":      {"client", "recipes"},
 	"cmd/coxdemo":  {"client", "server/process"},
-	"bench":        {"client", "server/process"},
+	"bench":        {"client", "recipes", "server/process"},
 }
 
 // pure is the deterministic core: what every replica computes in the same way, and what can be tested without a clock.

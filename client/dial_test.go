@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coxswain-io/coxswain/internal/ports"
 	"github.com/coxswain-io/coxswain/wire"
 )
 
@@ -135,7 +136,7 @@ func TestNamesAreResolvedAtEachDialAndEveryAddressIsTried(t *testing.T) {
 }
 
 func TestServerWithoutAPortIsExplained(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if _, err := Dial(ctx, Config{Servers: []string{"localhost"}}); err == nil || !strings.Contains(err.Error(), "localhost: a server is written host:port") {
 		t.Errorf("got %v", err)
@@ -143,15 +144,12 @@ func TestServerWithoutAPortIsExplained(t *testing.T) {
 }
 
 func TestNobodyListening(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addrs, err := ports.Free(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	addr := addrs[0]
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if _, err := Dial(ctx, Config{Servers: []string{addr}}); err == nil || !strings.Contains(err.Error(), addr+": ") || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("got %v", err)

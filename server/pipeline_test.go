@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/wire"
@@ -43,7 +42,7 @@ func TestReadsBehindOwnLargeWrite(t *testing.T) {
 	s.mu.Lock() // nothing is applied before all of it has come, or as much of it as is read
 	p.pipeline(1, requests...)
 	c := theConn(s)
-	eventually(t, 10*time.Second, "the reads are queued", func() bool {
+	eventually(t, "the reads are queued", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.queue.reads > 10

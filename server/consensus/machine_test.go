@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/coxswain-io/coxswain/internal/ports"
 )
 
 // ledger is a machine that remembers the first application of each command, in order, and which replicas have run. It
@@ -180,17 +181,16 @@ func (n *node) stop(t testing.TB) {
 	n.log = nil
 }
 
-// freeAddrs returns n loopback addresses that were free a moment ago.
+// freeAddrs returns n free loopback addresses, of members from 1.
 func freeAddrs(t testing.TB, n int) map[uint64]string {
 	t.Helper()
+	free, err := ports.Free(n)
+	if err != nil {
+		t.Fatal(err)
+	}
 	addrs := map[uint64]string{}
-	for id := uint64(1); id <= uint64(n); id++ {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		addrs[id] = l.Addr().String()
+	for i, addr := range free {
+		addrs[uint64(i+1)] = addr
 	}
 	return addrs
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coxswain-io/coxswain/internal/ports"
 	"github.com/coxswain-io/coxswain/server"
 )
 
@@ -49,13 +49,13 @@ type member struct {
 // further flags of coxswain serve. On an error everything is stopped again.
 func Start(ctx context.Context, binary, dir string, n int, extra ...string) (*Cluster, error) {
 	c := &Cluster{binary: binary, dir: dir, extra: extra, http: http.Client{Timeout: statusTimeout}}
-	ports, err := freePorts(3 * n)
+	addrs, err := ports.Free(3 * n)
 	if err != nil {
 		return nil, err
 	}
 	var members []string
 	for i := range n {
-		m := &member{id: i + 1, client: ports[3*i], raft: ports[3*i+1], admin: ports[3*i+2]}
+		m := &member{id: i + 1, client: addrs[3*i], raft: addrs[3*i+1], admin: addrs[3*i+2]}
 		c.servers = append(c.servers, m)
 		members = append(members, strconv.Itoa(m.id)+"="+m.raft)
 	}
@@ -73,28 +73,14 @@ func Start(ctx context.Context, binary, dir string, n int, extra ...string) (*Cl
 	return c, nil
 }
 
-// freePorts finds n loopback addresses that nobody listens on at the moment.
-func freePorts(n int) ([]string, error) {
-	var addrs []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		addrs = append(addrs, l.Addr().String())
-	}
-	return addrs, nil
-}
-
 // Add makes a further server, of the next id, and starts it so that it waits to be added to the cluster: that is the caller's,
 // with coxswain members add. It returns the server's number for the other methods.
 func (c *Cluster) Add() (int, error) {
-	ports, err := freePorts(3)
+	addrs, err := ports.Free(3)
 	if err != nil {
 		return 0, err
 	}
-	c.servers = append(c.servers, &member{id: len(c.servers) + 1, client: ports[0], raft: ports[1], admin: ports[2], added: true})
+	c.servers = append(c.servers, &member{id: len(c.servers) + 1, client: addrs[0], raft: addrs[1], admin: addrs[2], added: true})
 	i := len(c.servers) - 1
 	return i, c.Run(i)
 }

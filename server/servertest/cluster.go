@@ -2,8 +2,6 @@ package servertest
 
 import (
 	"context"
-	"math/rand/v2"
-	"net"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/coxswain-io/coxswain/client"
+	"github.com/coxswain-io/coxswain/internal/ports"
 	"github.com/coxswain-io/coxswain/server"
 )
 
@@ -39,7 +38,11 @@ func Start(t testing.TB, n int, options ...Option) *Cluster {
 	dir := t.TempDir()
 	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
 	members := map[uint64]string{}
-	for i, addr := range freeAddrs(t, 2*n) {
+	addrs, err := ports.Free(2 * n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, addr := range addrs {
 		if i%2 == 0 {
 			c.configs = append(c.configs, server.Config{
 				DataDir: filepath.Join(dir, strconv.Itoa(i/2+1)), ID: uint64(i/2 + 1), ClientAddr: addr, Tick: tick, Log: &log, Members: members,
@@ -76,24 +79,6 @@ func Start(t testing.TB, n int, options ...Option) *Cluster {
 		c.WaitReady(i)
 	}
 	return c
-}
-
-// freeAddrs finds loopback addresses that nobody listens on at the moment, with ports that the kernel gives to nobody who
-// does not ask for them: so they are still free when a server starts, and when it starts again.
-func freeAddrs(t testing.TB, n int) []string {
-	t.Helper()
-	var addrs []string
-	for tries := 0; len(addrs) < n; tries++ {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(portMin+rand.N(portMax-portMin))))
-		switch {
-		case err == nil:
-			defer l.Close()
-			addrs = append(addrs, l.Addr().String())
-		case tries > portTriesMax:
-			t.Fatal(err)
-		}
-	}
-	return addrs
 }
 
 // Len is the number of servers, stopped ones included.

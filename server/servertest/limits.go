@@ -19,11 +19,6 @@ const (
 	// a server to hear a client: many elections. Then time goes on without it, as it does when a cluster is in trouble.
 	settleTimeout = 5 * time.Second
 
-	// portMin and portMax bound the ports of servers: below those that systems hand out for outgoing connections, and above
-	// those that services use. portTriesMax is how many of them may be taken before a test gives up.
-	portMin, portMax = 12_000, 32_000
-	portTriesMax     = 1_000
-
 	// framesWaitingMax bounds the frames of one connection and direction that wait for a delay, a pause or their reader;
 	// past it the sender is not read from.
 	framesWaitingMax = 256

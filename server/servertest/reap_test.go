@@ -18,38 +18,30 @@ func TestReaping(t *testing.T) {
 		_, _, err := c.Create(t.Context(), path, nil, opts...)
 		must(t, err)
 	}
-	watch := func(path string) *client.Watch {
+	changes, err := c.AddWatch(t.Context(), "/", client.Recursive())
+	must(t, err)
+	gone := map[string]bool{}
+	reaped := func(path string) {
 		t.Helper()
-		var w *client.Watch
-		_, there, err := c.Exists(t.Context(), path, client.WithWatch(&w))
-		must(t, err)
-		if !there {
-			t.Fatalf("%s is gone too early", path)
+		for !gone[path] {
+			if e := next(t, changes.C()); e.Type == client.EventDeleted {
+				gone[e.Path] = true
+			}
 		}
-		return w
 	}
-	create("/ttl", client.TTL(100*time.Millisecond))
-	create("/parent", client.TTL(100*time.Millisecond))
-	create("/parent/child")
+	const ttl = 100 * time.Millisecond
+	create("/ttl", client.TTL(ttl))
+	_, err = c.Multi(t.Context(), client.CreateOp("/parent", nil, client.TTL(ttl)), client.CreateOp("/parent/child", nil))
+	must(t, err)
 	create("/empty", client.Container())
 	create("/container", client.Container())
 	create("/container/child")
-	ttl, container := watch("/ttl"), watch("/container")
 	must(t, c.Delete(t.Context(), "/container/child"))
-	for name, w := range map[string]*client.Watch{"/ttl": ttl, "/container": container} {
-		select {
-		case <-w.C():
-		case <-time.After(30 * time.Second):
-			t.Fatalf("%s was not reaped", name)
-		}
-	}
-	parent := watch("/parent") // it has a child
-	watch("/empty")            // it never had one
+	reaped("/ttl")
+	reaped("/container")
+	still(t, c, "/parent") // it has a child
+	still(t, c, "/empty")  // it never had one
 	must(t, c.Delete(t.Context(), "/parent/child"))
-	select {
-	case <-parent.C():
-	case <-time.After(30 * time.Second):
-		t.Fatal("/parent was not reaped after its child had gone")
-	}
+	reaped("/parent")
 	cluster.Agree()
 }

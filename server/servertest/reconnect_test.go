@@ -177,12 +177,16 @@ func (w *reconnector) finish(t *testing.T) {
 }
 
 // settledGoroutines is how many goroutines there are when those of the last connection have ended: no more than wanted, if
-// that is not 0, or else the fewest within half a second.
+// that is not 0 and they end in time, or else the fewest within half a second.
 func settledGoroutines(wanted int) int {
 	fewest := runtime.NumGoroutine()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	for range 50 {
+	looks := 50
+	if wanted != 0 {
+		looks = 3000
+	}
+	for range looks {
 		<-ticker.C
 		if fewest = min(fewest, runtime.NumGoroutine()); wanted != 0 && fewest <= wanted {
 			break
