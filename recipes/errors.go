@@ -1,0 +1,59 @@
+package recipes
+
+import (
+	"context"
+	"errors"
+
+	"github.com/coxswain-io/coxswain/client"
+)
+
+// What errors.Is finds in the errors of this package, besides those of package client.
+var (
+	// ErrHeld: somebody else has it, and the call does not wait.
+	ErrHeld = errors.New("held by another")
+
+	// ErrLost: what was held, or the place in line for it, is not there any more, although the session is: somebody has
+	// deleted its node.
+	ErrLost = errors.New("not held any more")
+
+	// ErrReleased is the end of what its own user has given back.
+	ErrReleased = errors.New("released")
+)
+
+// Error is an operation of a recipe that failed: which one, on which path, and why. errors.Is and errors.As look through it.
+type Error struct {
+	Op     string // "lock", "campaign", "commit"
+	Path   string // of the recipe, as the client names it
+	Err    error  // one of this package, of package client, or of the caller's context
+	Detail string // one clause more; may be empty
+}
+
+// Error returns one line: "lock /locks/a: held by another: 3 in line".
+func (e *Error) Error() string {
+	text := e.Op + " " + e.Path + ": " + e.Err.Error()
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// failed wraps the reason for which an operation failed, unless there is none or it says all this already.
+func failed(op, path string, err error) error {
+	var told *Error
+	if err == nil || errors.As(err, &told) && told.Op == op && told.Path == path {
+		return err
+	}
+	return &Error{Op: op, Path: path, Err: err}
+}
+
+// gone reports whether err is that of a delete, or of a transaction that deletes, whose node is not the caller's any more:
+// somebody has deleted it, or the session has ended and took it along. What was to be given back is given back then.
+func gone(err error) bool {
+	return errors.Is(err, client.ErrNoNode) || errors.Is(err, client.ErrMismatch) || errors.Is(err, client.ErrSessionExpired)
+}
+
+// ended is the error of a wait that its caller has ended.
+func ended(ctx context.Context) error { return context.Cause(ctx) }

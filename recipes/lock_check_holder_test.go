@@ -1,0 +1,140 @@
+package recipes_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/coxswain-io/coxswain/client"
+	"github.com/coxswain-io/coxswain/recipes"
+)
+
+// holderVariable makes this test's binary a process that contends for a lock: its value is a holderConfig as JSON.
+const holderVariable = "COXSWAIN_TEST_HOLDER"
+
+type holderConfig struct {
+	ID       int
+	Servers  []string
+	Lock     string
+	Resource string // address of the resource
+	Seed     uint64
+}
+
+// holder takes the lock again and again and acts on the resource under it, without a look at the hold's context before each act:
+// what a process does that was stopped between the look and the act. SIGUSR1 cuts its connections to the servers. The end of its standard input
+// ends it; it then closes its session.
+type holder struct {
+	holderConfig
+	random *rand.Rand
+	out    io.Writer // to the resource
+	in     *bufio.Reader
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+}
+
+func runHolder() int {
+	var h holder
+	if err := json.Unmarshal([]byte(os.Getenv(holderVariable)), &h.holderConfig); err != nil {
+		panic(err)
+	}
+	h.random, h.conns = rand.New(rand.NewPCG(h.Seed, uint64(h.ID))), map[net.Conn]bool{}
+	if err := h.run(); err != nil {
+		fmt.Fprintf(os.Stderr, "holder %d: %v\n", h.ID, err)
+		return 1
+	}
+	return 0
+}
+
+func (h *holder) run() error {
+	resource, err := net.Dial("tcp", h.Resource)
+	if err != nil {
+		return err
+	}
+	defer resource.Close()
+	h.in, h.out = bufio.NewReader(resource), resource
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	cuts := make(chan os.Signal, 1)
+	signal.Notify(cuts, syscall.SIGUSR1)
+	go func() {
+		for range cuts {
+			h.cut()
+		}
+	}()
+	c, err := client.Dial(ctx, client.Config{
+		Servers: h.Servers, SessionTimeout: time.Second, Name: fmt.Sprintf("holder-%d", h.ID), Renew: true, DialContext: h.dial,
+	})
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		hold, err := recipes.NewLock(c, h.Lock).Acquire(ctx)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil || errors.Is(err, client.ErrSessionExpired):
+			continue // it was stopped while it waited
+		default:
+			return err
+		}
+		if err := h.act(hold); err != nil {
+			return err
+		}
+		if err := hold.Release(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	return c.Close(context.Background())
+}
+
+// act uses the resource some times, until it is refused.
+func (h *holder) act(hold *recipes.Hold) error {
+	for range 2 + h.random.IntN(6) {
+		believes := hold.Err() == nil
+		if _, err := fmt.Fprintf(h.out, "%d %d %v\n", h.ID, int64(hold.Fence()), believes); err != nil {
+			return err
+		}
+		answer, err := h.in.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if answer != "ok\n" {
+			return nil
+		}
+		<-time.After(time.Duration(h.random.IntN(3000)) * time.Microsecond)
+	}
+	return nil
+}
+
+func (h *holder) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conns[conn] = true
+	return conn, nil
+}
+
+func (h *holder) cut() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for conn := range h.conns {
+		_ = conn.Close()
+		delete(h.conns, conn)
+	}
+}
