@@ -34,6 +34,8 @@ type Hold struct {
 
 	mu       sync.Mutex // held by one Release
 	released bool
+
+	last sync.Mutex // held while a last Commit is under way that deletes the node: its deletion is no loss then
 }
 
 // node is an ephemeral node of this session that stands for what is held or waited for.
@@ -82,7 +84,9 @@ func (h *Hold) watch(n node) {
 			h.cancel(err) // the session's end, mostly: its context says so as well
 		case !there || stat.Czxid != n.czxid:
 			w.Close()
+			h.last.Lock()
 			h.cancel(n.lost(h.c))
+			h.last.Unlock()
 		default:
 			select {
 			case _, fired := <-w.C():
@@ -164,6 +168,17 @@ func commit(ctx context.Context, c *client.Client, path string, checks, ops []cl
 	return nil, err
 }
 
+// commitLast is a Commit that ends the hold if it succeeds: the operations delete its node. Nothing is left to release then.
+func (h *Hold) commitLast(ctx context.Context, ops ...client.Op) ([]client.Result, error) {
+	h.last.Lock()
+	defer h.last.Unlock()
+	results, err := h.Commit(ctx, ops...)
+	if err == nil {
+		h.cancel(ErrReleased)
+	}
+	return results, err
+}
+
 // Release gives back what is held: its context ends first, then the node is deleted, and Release returns when that is done.
 // Whoever is next can have it from then on. What is not held any more needs no release, and gets none: Release returns nil. If
 // ctx ends earlier Release fails with its cause, and the node goes as soon as the service is reached, or with the session.
@@ -175,8 +190,10 @@ func (h *Hold) Release(ctx context.Context) error {
 	if h.released {
 		return nil
 	}
-	h.keep.Wait()
-	err := finish(ctx, func(ctx context.Context) error { return remove(ctx, h.c, h.nodes, h.after...) })
+	err := finish(ctx, func(ctx context.Context) error {
+		h.keep.Wait()
+		return remove(ctx, h.c, h.nodes, h.after...)
+	})
 	h.released = err == nil
 	return failed("release", h.path, err)
 }

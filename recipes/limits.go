@@ -75,6 +75,9 @@ const (
 const (
 	// explainMax is how many nodes an explanation looks at: more than can usefully wait for anything, in a few answers of the service.
 	explainMax = 10_000
+
+	// limitBytes is how long the number of permits of a semaphore is at most, in digits and whatever is around them.
+	limitBytes = 32
 )
 
 // Lease

@@ -262,10 +262,5 @@ func join(path, name string) string {
 // held is the error of those who do not wait.
 func held(n int) error { return fmt.Errorf("%w: %d in line", ErrHeld, n) }
 
-// parent returns the path of the node above.
-func parent(path string) string {
-	if i := strings.LastIndexByte(path, '/'); i > 0 {
-		return path[:i]
-	}
-	return "/"
-}
+// parentOf returns the path of the parent of the node at path, which is not the root.
+func parentOf(path string) string { return path[:max(1, strings.LastIndexByte(path, '/'))] }

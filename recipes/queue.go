@@ -158,9 +158,9 @@ func (q *Queue) await(ctx context.Context) (*Delivery, error) {
 func (q *Queue) concerns(e client.Event) bool {
 	switch e.Type {
 	case client.EventCreated: // an item, not a claim or a place in line
-		return parent(e.Path) == q.items()
+		return parentOf(e.Path) == q.items()
 	case client.EventDeleted: // a claim
-		return parent(parent(e.Path)) == q.items()
+		return parentOf(parentOf(e.Path)) == q.items()
 	}
 	return e.Type == client.EventGap
 }
@@ -228,9 +228,9 @@ func (d *Delivery) Attempt() int64 { return d.attempt }
 // results. If the item is not this consumer's any more nothing happens at all and the error is [ErrLost], wrapped; other
 // errors are those of [Hold.Commit], and the item is then still this consumer's.
 func (d *Delivery) Ack(ctx context.Context, ops ...client.Op) ([]client.Result, error) {
-	results, err := d.Commit(ctx, slices.Concat(ops, []client.Op{d.nodes[0].remove(), d.item.remove()})...)
+	results, err := d.commitLast(ctx, slices.Concat(ops, []client.Op{client.DeleteTreeOp(d.item.path, client.IfCzxid(d.item.czxid))})...)
 	if err != nil {
 		return nil, err
 	}
-	return results[:len(ops)], d.Release(ctx)
+	return results[:len(ops)], nil
 }
