@@ -95,16 +95,9 @@ func (p plan) connect(ctx context.Context, n int, adapt func(i int, c *client.Co
 func (f fleet) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearMax)
 	defer cancel()
-	err := inParallel(len(f), func(i int) error {
-		if f[i] == nil || f[i].path == "" {
-			return nil
-		}
-		return f[i].client.Delete(ctx, f[i].path)
-	})
+	var err error
 	if f[0] != nil && f[0].path != "" {
-		if e := f[0].client.Delete(ctx, root); err == nil {
-			err = e
-		}
+		_, err = f[0].client.DeleteTree(ctx, root)
 	}
 	if e := inParallel(len(f), func(i int) error {
 		if f[i] == nil {

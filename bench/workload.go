@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/coxswain-io/coxswain/client"
+	"github.com/coxswain-io/coxswain/recipes"
 )
 
 // workload is something that can be measured: either what one caller does again and again, or a measurement of its own.
@@ -51,6 +52,12 @@ var workloads = map[string]workload{
 		}
 		return w.client.Delete(ctx, path)
 	}},
+	"lock": {about: "take a lock that nobody else wants and release it; one operation is both", step: func(ctx context.Context, w *worker, _ int) error {
+		return lockOnce(ctx, w, w.path+"/lock")
+	}},
+	"handover": {about: "take one lock that all clients want and release it: hand-overs per second, and the time in line", step: func(ctx context.Context, w *worker, _ int) error {
+		return lockOnce(ctx, w, root+"/lock")
+	}},
 	"notify": {about: "set a node that --watches watches on --clients connections wait for, and tell when they are told", measure: plan.notify},
 	"resume": {about: "cut a connection with --watches persistent watches, and tell when all are live again", measure: plan.resume},
 }
@@ -60,6 +67,14 @@ func set(ctx context.Context, w *worker, _ int) error {
 	_, err := w.client.Set(ctx, w.path, w.data, client.WithZxid(&z))
 	w.newest.note(z)
 	return err
+}
+
+func lockOnce(ctx context.Context, w *worker, path string) error {
+	held, err := recipes.NewLock(w.client, path).Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	return held.Release(ctx)
 }
 
 // getAtLeast is what a client does that was told by the others what they have seen.

@@ -57,8 +57,8 @@ func (s *shell) candidates(before []word, partial string) []string {
 		return completed(partial, v.optionNames())
 	case v.name == "help" && args == 0:
 		return completed(partial, s.names())
-	case v.name == "printwatches" && args == 0:
-		return completed(partial, []string{"on", "off"})
+	case len(v.actions) > 0 && args == 0:
+		return completed(partial, v.actions)
 	case v.name == "kill-session" && args == 0:
 		return completed(partial, s.sessionIDs())
 	case args < v.paths, v.raw && strings.HasPrefix(partial, "/"):

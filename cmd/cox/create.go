@@ -58,7 +58,7 @@ func runCreate(c *call) error {
 	if err != nil {
 		return err
 	}
-	data, _, err := c.data()
+	data, _, err := c.data(1)
 	if err != nil {
 		return err
 	}

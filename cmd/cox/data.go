@@ -6,14 +6,14 @@ import (
 	"os"
 )
 
-// data is the data of a create or a set: argument 1, or in a single command a file or standard input. ok is false if none
-// was given.
-func (c *call) data() (data []byte, ok bool, err error) {
+// data is the data of a command: the argument at an index, or in a single command a file or standard input. ok is false if none was
+// given.
+func (c *call) data(index int) (data []byte, ok bool, err error) {
 	name := c.values[fileOption.long]
 	switch {
 	case c.has(fileOption.long) && c.shell.mode != oneShot:
 		return nil, false, c.misuse("--data-file is for single commands")
-	case c.has(fileOption.long) && len(c.args) > 1:
+	case c.has(fileOption.long) && len(c.args) > index:
 		return nil, false, c.misuse("the data is given twice: as an argument and as --data-file")
 	case c.has(fileOption.long):
 		f, err := os.Open(name)
@@ -23,13 +23,13 @@ func (c *call) data() (data []byte, ok bool, err error) {
 		defer f.Close()
 		data, err := readAll(f, name)
 		return data, true, err
-	case len(c.args) < 2:
+	case len(c.args) <= index:
 		return nil, false, nil
-	case c.args[1] == "-" && c.shell.mode == oneShot:
+	case c.args[index] == "-" && c.shell.mode == oneShot:
 		data, err := readAll(c.shell.in, "standard input")
 		return data, true, err
 	default:
-		return []byte(c.args[1]), true, nil
+		return []byte(c.args[index]), true, nil
 	}
 }
 

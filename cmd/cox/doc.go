@@ -16,20 +16,25 @@
 //   - One-shot commands, scripts and the interactive shell use the same table of verbs and the same parser. Options stand
 //     before or after arguments, as in zkCli.
 //   - One run has one session, opened when the first command needs it and closed when the run ends, so that its ephemeral
-//     nodes are gone by then. A session that has expired is never replaced unasked: connect does that. Only a single watch
-//     command goes on in another session, because its own has nothing that could be lost.
+//     nodes are gone by then. A session that has expired is never replaced unasked: connect does that. Only single
+//     commands that follow something (watch, observe) or keep a node up (group join, service register) go on in another session,
+//     because theirs has nothing that could be lost for good.
+//   - A program that runs under a lock, a permit or a leadership is ended, with its process group, before anybody else can have
+//     it, as far as its session's belief goes; see holding.go. Only when it has ended is anything given back.
 //   - Nothing that is not printable reaches stdout or stderr as it is, whoever wrote it: it is escaped as \n, \x1b, \u202e.
 //     The one exception is get with stdout not on a terminal, which writes the data exactly; with -s or -w, and in a
 //     script, it adds a newline.
 //   - The event of a watch is printed before any answer that shows the change. Only what happens while ls prints a list of
 //     several pages, which is one line, is told behind it.
 //   - Lists of any length (ls, find, du) are printed while they are read, in pages: memory does not grow with them.
-//   - --timeout bounds a command; for those that walk a subtree or wait for their user it bounds each request.
+//   - --timeout bounds a command; for those that walk a subtree or wait for their user it bounds each request. How long a lock is
+//     waited for is bounded by --wait.
 //
 // # Exit status and errors
 //
 // 0: done. 1: refused or failed, also exists and an absent node, and a script of which any command failed. 2: the command
-// line cannot be understood. An error is one line on stderr, "cox: no node: /x", sometimes with a second one that says what
+// line cannot be understood. A command that has run a program while it held something has the program's status, 128 and the
+// number if a signal has ended it. An error is one line on stderr, "cox: no node: /x", sometimes with a second one that says what
 // to do; in a script it names the line.
 //
 // # JSON
@@ -55,6 +60,21 @@
 //	watch                 events, see below
 //	addWatch              {"path", "mode"}
 //	removewatches         {"path", "removed"}: how many
+//	lock, semaphore       {"path", "node", "fence"}: without a program, when it is held; with one nothing is printed
+//	elect                 {"path", "node", "fence", "value"}, likewise
+//	observe               {"term", "session", "node", "at", "missed", "data", "encoding"} for each; without a term nobody leads
+//	barrier               {"path", "raised"}
+//	group                 join {"path", "member", "session"}; list {"path", "members": [MEMBER, …]}; watch {"event", "member":
+//	                      MEMBER}, event being Joined, Changed or Left, a MEMBER {"name", "session", "joined", "data",
+//	                      "encoding"}
+//	service               register {"service", "id", "address"}; list {"services"}, of one {"service", "instances": [INSTANCE, …]};
+//	                      watch {"event", "instance": INSTANCE}, event being passing, critical or gone, an INSTANCE {"id",
+//	                      "address", "health", "note", "tags", "metadata", "session"}
+//	config                {"path", "version", "value", "zxid", "time_ms", "by", "comment", "error"}, the last three in a history,
+//	                      which is {"path", "versions"}; value is the JSON itself, and absent if it is none
+//	why                   {"path", "purpose", "zxid", "stat", "claims", "permits", "left_ms"} for each path, a claim being {"path",
+//	                      "holds", "shared", "permits", "waits_for", "fence", "since_ms", "session", "ended", "data", "encoding"},
+//	                      its session as sessions prints it; and {"circle": claims} for each circle
 //	multi                 {"results": [{"op", "path", "stat", "existed", "from", "nodes", "data", "encoding"}, …]}: each has what
 //	                      its operation gives
 //	txn                   {"held", "failed", "results", "zxid"}: failed is the first condition that does not hold, from 1
@@ -78,14 +98,15 @@
 // "reason"}, with the path of one that addWatch has set.
 //
 // An error is, after the line for people, {"error": {"code", "name", "path", "message"}, "line"} on stderr: code and name are the
-// service's, or code is absent and name is Usage, Unreachable, NoQuorum, Timeout, Interrupted, Closed or Failed; line only in a
-// script.
+// service's, or code is absent and name is Usage, Unreachable, NoQuorum, Timeout, Interrupted, Held, Lost, Closed or Failed;
+// line only in a script.
 //
 // # Concurrency
 //
 // One goroutine carries out commands. While it waits for a line of input, another one prints events as they come, and is
 // waited for before the next command begins; so output never needs a lock. deleteall in parts may have many requests under way
-// at a time and waits for them. watch waits for the program that it runs.
+// at a time and waits for them. watch waits for the program that it runs, and so does whoever holds something, who listens to
+// signals, the session and the clock meanwhile. A service's checks have a goroutine, which is waited for when the service goes.
 //
 // # What it does not do
 //

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/coxswain-io/coxswain/client"
+	"github.com/coxswain-io/coxswain/recipes"
 )
 
 // Exit statuses.
@@ -56,6 +57,8 @@ func (s *shell) describe(err error) failure {
 		op      *opError
 		refused *client.Error
 		waited  *client.WaitError
+		held    *heldError
+		lost    *lostError
 	)
 	switch {
 	case errors.As(err, &usage):
@@ -70,6 +73,16 @@ func (s *shell) describe(err error) failure {
 		f := s.describeRefusal(op.refused)
 		f.Message = op.which + ": " + f.Message + "; nothing was done"
 		return f
+	case errors.As(err, &held):
+		f := failure{Name: "Held", Path: held.path, Message: held.Error(), exit: exitFailed}
+		if held.by != "" {
+			f.hint = "why " + quoteWord(held.path) + " tells who waits, too"
+		}
+		return f
+	case errors.As(err, &lost):
+		return failure{Name: "Lost", Path: lost.what, Message: lost.Error(), exit: exitFailed}
+	case errors.Is(err, recipes.ErrLost):
+		return failure{Name: "Lost", Message: err.Error(), exit: exitFailed}
 	case errors.As(err, &refused):
 		return s.describeRefusal(refused)
 	case errors.As(err, &waited):

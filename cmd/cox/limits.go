@@ -44,8 +44,23 @@ const (
 	restEvery = time.Millisecond
 	restMax   = time.Second
 
-	// programEndMax is how long a program that watch runs has to end after SIGTERM; then it is killed.
+	// programEndMax is how long a program has to end after SIGTERM; then it is killed.
 	programEndMax = 5 * time.Second
+
+	// graceDivisor is the part of a session's timeout for which a program may go on under a lock that has become uncertain: half
+	// of the 1/8 that is left then until anybody else can get it. The other half is for clocks that do not run alike.
+	graceDivisor = 16
+
+	// signalStatus is added to the number of the signal that has ended a program, as shells do.
+	signalStatus = 128
+
+	// ttlDefault is for how long a service passes after its newest check that has; noteMax bounds what is told of one that fails, in
+	// bytes.
+	ttlDefault = 30 * time.Second
+	noteMax    = 200
+
+	// labelShown is how many bytes of a label are shown in a line.
+	labelShown = 64
 
 	// inputMax is the most bytes that are read as data from a file or standard input. It is above what a node can hold, so
 	// that the refusal can tell the size, and bounds what is read for nothing.

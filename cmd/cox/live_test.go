@@ -199,6 +199,9 @@ func TestComplete(t *testing.T) {
 		{"mv /app/cache /appl", "mv /app/cache ", []string{"/apple "}},
 		{"watch -r /app/ca", "watch -r ", []string{"/app/cache "}},
 		{"kill-session ", "kill-session ", []string{s.client.Session().ID.String() + " "}},
+		{"barrier ", "barrier ", []string{"raise ", "wait ", "lift "}},
+		{"config set /app/c", "config set ", []string{"/app/cache ", "/app/config/"}},
+		{"lock --w", "lock ", []string{"--wait "}},
 		{"printwatches o", "printwatches ", []string{"on ", "off "}},
 		{"get ", "get ", []string{"/"}},
 		{"get /", "get ", []string{"/app/", "/apple ", `"/rtl\u202ex" `, `"/two words" `}},
@@ -244,14 +247,15 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// Looking for a server that is not there takes less than a second, and with a shorter timeout no longer than that; both say
-// that nobody was reached.
+// Looking for a server that is not there takes about a second whatever the timeout, and less if that is shorter; both say that
+// nobody was reached.
 func TestUnreachableQuickly(t *testing.T) {
-	for _, timeout := range []string{"5s", "100ms"} {
+	const limit = 10 * reachMax // far from a minute, and what a busy machine needs
+	for _, timeout := range []string{"1m", "100ms"} {
 		var errs strings.Builder
 		start := time.Now()
 		status := run([]string{"cox", "-s", "127.0.0.1:1,127.0.0.1:2", "--timeout", timeout, "ls", "/"}, strings.NewReader(""), io.Discard, &errs)
-		if took := time.Since(start); status != exitFailed || took > time.Second || !strings.HasPrefix(errs.String(), "cox: no server reachable: ") {
+		if took := time.Since(start); status != exitFailed || took > limit || !strings.HasPrefix(errs.String(), "cox: no server reachable: ") {
 			t.Errorf("exit status %d after %v, %q", status, took, errs.String())
 		}
 	}

@@ -69,7 +69,7 @@ func (s *shell) start(c *cli.Context, terminal bool) (int, error) {
 	if len(words) == 0 && terminal && s.out.terminal {
 		return s.runInteractive(context.Background()), nil
 	}
-	signal.Ignore(syscall.SIGPIPE) // whoever closes our output does not end the session by that
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // whoever closes our output does not end the session by that
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mattn/go-isatty"
 )
@@ -87,6 +88,30 @@ func (o *output) list(names []string) {
 		shown[i] = escape(n)
 	}
 	_, _ = o.stdout.WriteString("[" + strings.Join(shown, ", ") + "]\n") // Flush returns its error
+}
+
+// table prints rows whose columns stand below each other; the first row is the heading. What is empty in all rows is left out.
+func (o *output) table(indent string, rows [][]string) {
+	var widths []int
+	for column := range rows[0] {
+		width := 0
+		for i, row := range rows {
+			row[column] = escape(row[column])
+			if i > 0 && row[column] != "" {
+				width = max(width, utf8.RuneCountInString(row[column]), utf8.RuneCountInString(rows[0][column]))
+			}
+		}
+		widths = append(widths, width)
+	}
+	for _, row := range rows {
+		line := indent
+		for column, text := range row {
+			if widths[column] > 0 {
+				line += text + strings.Repeat(" ", widths[column]-utf8.RuneCountInString(text)+2)
+			}
+		}
+		_, _ = o.stdout.WriteString(strings.TrimRight(line, " ") + "\n") // Flush returns its error
+	}
 }
 
 // counted is "1 node", "2 nodes".

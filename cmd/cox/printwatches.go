@@ -2,7 +2,7 @@ package main
 
 func printwatchesVerb() *verb {
 	return &verb{
-		name: "printwatches", args: "[on|off]", argsMax: 1, where: inSession, group: "Watches",
+		name: "printwatches", args: "[on|off]", argsMax: 1, actions: []string{"on", "off"}, where: inSession, group: "Watches",
 		summary: "say whether the events of watches are printed, or change it",
 		details: `A one-shot watch that fires while it is off is used up in silence, and so are the events of others.
 

@@ -32,6 +32,12 @@ type sessionEntryRecord struct {
 	Writes     uint64 `json:"writes"`
 }
 
+func newSessionEntryRecord(e client.SessionEntry) sessionEntryRecord {
+	return sessionEntryRecord{
+		e.ID.String(), e.Name, e.Server, e.Attached, e.Timeout.Milliseconds(), e.Left.Milliseconds(), e.Ephemerals, e.Writes,
+	}
+}
+
 // runSessions prints as it goes.
 func runSessions(c *call) error {
 	options, err := c.level(c.verb)
@@ -64,9 +70,7 @@ func runSessions(c *call) error {
 
 func (c *call) printSession(e client.SessionEntry, own client.SessionID) error {
 	if c.out.json {
-		line, err := encodeJSON(sessionEntryRecord{
-			e.ID.String(), e.Name, e.Server, e.Attached, e.Timeout.Milliseconds(), e.Left.Milliseconds(), e.Ephemerals, e.Writes,
-		})
+		line, err := encodeJSON(newSessionEntryRecord(e))
 		_, _ = c.out.stdout.Write(line) // Flush returns its error
 		return err
 	}

@@ -37,7 +37,7 @@ func runSet(c *call) error {
 	if err != nil {
 		return err
 	}
-	data, ok, err := c.data()
+	data, ok, err := c.data(1)
 	if err != nil {
 		return err
 	}

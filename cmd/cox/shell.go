@@ -42,6 +42,8 @@ type shell struct {
 	leaving bool         // quit was called
 	status  int          // of a single command whose answer is no
 	told    client.State // the state of the session that the user of the prompt knows
+
+	sessionTimeout time.Duration // of the session that is opened; 0: the client's default
 }
 
 // lineSource gives the next line of input; io.EOF at its end.
@@ -80,6 +82,8 @@ func (s *shell) open(ctx context.Context) error {
 		Servers: s.servers,
 		Name:    sessionName(),
 		Renew:   s.renew,
+
+		SessionTimeout: s.sessionTimeout,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dialer.DialContext(ctx, network, addr)
 			if err == nil {

@@ -15,7 +15,8 @@ type verb struct {
 	aliases []string
 	args    string // as the usage shows them: "PATH [DATA]", required ones first
 	argsMin int
-	argsMax int // -1: any number
+	argsMax int      // -1: any number
+	actions []string // what the first argument may be, if it is one of a few words
 	options []option
 	group   string // heading in the list of commands
 	summary string // one line, without a full stop

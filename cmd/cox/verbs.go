@@ -11,6 +11,7 @@ func allVerbs() []*verb {
 		createVerb(), getVerb(), setVerb(), deleteVerb(), deleteallVerb(), existsVerb(), statVerb(),
 		lsVerb(), treeVerb(), findVerb(), duVerb(), cpVerb(), mvVerb(), getAllChildrenNumberVerb(), getEphemeralsVerb(),
 		watchVerb(), addWatchVerb(), removewatchesVerb(), printwatchesVerb(),
+		lockVerb(), semaphoreVerb(), electVerb(), observeVerb(), barrierVerb(), groupVerb(), serviceVerb(), configVerb(), whyVerb(),
 		multiVerb(), txnVerb(), syncVerb(),
 		sessionVerb(), sessionsVerb(), killSessionVerb(), connectVerb(), closeVerb(), historyVerb(), redoVerb(), quitVerb(),
 		versionVerb(), helpVerb(),

@@ -42,7 +42,7 @@ type following struct {
 	client  *client.Client
 	watch   *client.PersistentWatch
 	program *program // nil: events are printed
-	told    client.State
+	news    *news
 }
 
 func runWatch(c *call) error {
@@ -50,7 +50,7 @@ func runWatch(c *call) error {
 	if err != nil {
 		return err
 	}
-	f := following{call: c, told: client.Connected}
+	f := following{call: c}
 	if c.command != nil {
 		if f.program, err = newProgram(c); err != nil {
 			return err
@@ -60,10 +60,10 @@ func runWatch(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.shell.renew = c.shell.mode == oneShot // this session has nothing that its end could take away
-	if f.client, err = c.client(); err != nil {
+	if f.client, err = c.forLong(); err != nil {
 		return err
 	}
+	f.news = c.news(f.client, "the watch")
 	ctx, cancel := c.step()
 	f.watch, err = f.client.AddWatch(ctx, c.args[0], options...)
 	cancel()
@@ -84,12 +84,10 @@ func runWatch(c *call) error {
 // next waits for an event and does with it what is to be done.
 func (f *following) next() error {
 	for {
-		state, changed := f.client.State()
-		f.tell(state)
 		select {
 		case <-f.call.ctx.Done():
 			return f.call.ctx.Err()
-		case <-changed:
+		case <-f.news.changed():
 		case e, ok := <-f.watch.C():
 			switch {
 			case !ok:
@@ -101,20 +99,5 @@ func (f *following) next() error {
 			r.bare = true
 			return f.call.give(r)
 		}
-	}
-}
-
-// tell says on stderr what becomes of the session, since silence might be taken for the absence of changes.
-func (f *following) tell(state client.State) {
-	if state == f.told || state.Final() { // the end is an error of the watch
-		return
-	}
-	switch f.told = state; state {
-	case client.Suspended:
-		f.call.out.complain("cox: the connection is lost; the watch goes on when a server is reached\n")
-	case client.Renewing:
-		f.call.out.complain("cox: the session has ended; the watch goes on in another\n")
-	case client.Connected:
-		f.call.out.complain("cox: connected to %s, the watch goes on\n", f.call.shell.server())
 	}
 }
