@@ -6,10 +6,12 @@ WATCHES ?= 100000
 SCHEDULES ?= 1000
 RECONNECTS ?= 10000
 CHILDREN ?= 1000000
+ELECTIONS ?= 200
+LOCKS   ?= 200
 # Linters are pinned: a new release must not break an old commit.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run demo test race lint fuzz kills watches schedules reconnects children bench ci clean
+.PHONY: help build run demo test race lint fuzz kills watches schedules reconnects children elections locks bench ci clean
 
 help: ## print the targets (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +57,12 @@ reconnects: ## RECONNECTS=10000 of one client: everything works after, nothing h
 
 children: ## one node with CHILDREN=1000000 children, listed in pages
 	$(GO) test ./server/servertest -run TestLargeParent -v -timeout 30m -args -children $(CHILDREN)
+
+locks: ## LOCKS=200 times a lock's holder is stopped past its timeout, leaders killed, connections cut; a resource checks the fences
+	$(GO) test ./recipes -run 'TestLockCheck$$' -v -timeout 60m -args -locks.cycles $(LOCKS) -locks.waits 1000
+
+elections: ## ELECTIONS=200 changes of a leader under faults: never two at once, every term observed once, in order
+	$(GO) test ./recipes -run 'TestElections$$' -v -timeout 30m -args -elections $(ELECTIONS)
 
 bench: build ## first figures: three processes on loopback
 	@bin/coxbench --local 3

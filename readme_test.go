@@ -23,11 +23,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/coxswain-io/coxswain/client"
+	"github.com/coxswain-io/coxswain/recipes"
 )
 
-var _, _ = errors.Is, fmt.Println
+var _, _, _, _ = errors.Is, fmt.Println, time.Second, recipes.ErrHeld
 
 func main() {}
 `)
