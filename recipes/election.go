@@ -70,9 +70,6 @@ func (e *Election) campaign(ctx context.Context, value []byte) (*Leadership, err
 	if err == nil {
 		return &Leadership{Hold: h, place: me}, nil
 	}
-	if errors.Is(err, ErrLost) && e.c.Session().ID != me.owner {
-		err = client.ErrSessionExpired // that has deleted it, and the client has another session now
-	}
 	withdraw(ctx, e.c, entered.places)
 	return nil, err
 }

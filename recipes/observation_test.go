@@ -95,8 +95,13 @@ func TestObservationTellsATransactionAsOne(t *testing.T) {
 	e := recipes.NewElection(doomed, "/e")
 	l, err := e.Campaign(t.Context(), []byte("a"))
 	must(t, err)
-	second := campaign(t, t.Context(), e, watcher, 2, "b")
-	third := campaign(t, t.Context(), recipes.NewElection(watcher, "/e"), watcher, 3, "c")
+	const n = 60 // more than are told in one piece
+	for range n {
+		_, _, err := doomed.Create(within(t), "/e/candidate-", nil, client.Ephemeral(), client.Sequential())
+		must(t, err)
+	}
+	second := campaign(t, t.Context(), e, watcher, n+2, "b")
+	third := campaign(t, t.Context(), recipes.NewElection(watcher, "/e"), watcher, n+3, "c")
 	must(t, watcher.KillSession(within(t), doomed.Session().ID))
 	fails(t, second, client.ErrSessionExpired)
 	told(t, o, l.Term(), "a")
@@ -184,7 +189,8 @@ func shuffle(t *testing.T, c *client.Client, random *rand.Rand) client.Zxid {
 		}
 		switch n := random.IntN(20); {
 		case n < 8:
-			ops = append(ops, client.CreateOp("/e/candidate-", fmt.Appendf(nil, "%d", i), client.Ephemeral(), client.Sequential(), client.ContainerParents()))
+			ops = append(ops, client.CreateOp("/e/candidate-", fmt.Appendf(nil, "%d", i),
+				client.Ephemeral(), client.Sequential(), client.ContainerParents()))
 		case len(names) == 0:
 		case n < 14:
 			ops = []client.Op{client.SetOp("/e/"+names[0], fmt.Appendf(nil, "%d", i))}
@@ -237,7 +243,8 @@ func TestObservationThatBeginsAtAnyTime(t *testing.T) {
 	e := recipes.NewElection(c, "/e")
 	l, err := e.Campaign(t.Context(), []byte("a"))
 	must(t, err)
-	if _, err := e.Observe(within(t), recipes.ObserveAfter(recipes.Term{At: c.LastZxid() + 1_000_000})); !errors.Is(err, client.ErrNotReached) {
+	future := recipes.Term{At: c.LastZxid() + 1_000_000}
+	if _, err := e.Observe(within(t), recipes.ObserveAfter(future)); !errors.Is(err, client.ErrNotReached) {
 		t.Errorf("after what is still to come: %v", err)
 	}
 	o := observe(t, e, recipes.ObserveAfter(recipes.Term{})) // before everything

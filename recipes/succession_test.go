@@ -38,7 +38,8 @@ func (h *electionHistory) step() (events []client.Event) {
 	case n < 8 || len(paths) == 0:
 		path := fmt.Sprintf("%s/candidate-%010d", historyPath, h.number)
 		h.number++
-		events = append(events, h.set(client.EventCreated, candidate{path: path, stat: client.Stat{Czxid: h.zxid, Owner: uint64(h.random.IntN(9))}}))
+		stat := client.Stat{Czxid: h.zxid, Owner: uint64(h.random.IntN(9))}
+		events = append(events, h.set(client.EventCreated, candidate{path: path, stat: stat}))
 	case n < 12:
 		events = append(events, h.set(client.EventDataChanged, h.nodes[paths[0]]))
 	case n < 14: // a session ends and takes several along
