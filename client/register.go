@@ -59,8 +59,8 @@ type Registration struct {
 // If another session's ephemeral node, or any other node, has the path, Register waits until that is deleted: the node of
 // this process's own previous life goes when its session has ended. A node of this very session is adopted, be it one of a
 // session that was taken over ([Config].Handover); [IfAbsent] changes nothing about that. If the service refuses for another
-// reason, Register fails with the errors of [Client.Create]; once there was a node, a refusal only delays its coming back, and
-// [Registration.Err] tells.
+// reason, Register fails with the errors of [Client.Create], with [ErrNodeExists] if somebody has chosen the very name that a
+// [Sequential] one would have; once there was a node, a refusal only delays its coming back, and [Registration.Err] tells.
 //
 // If somebody deletes the node while the session lives, the client does not create it again: [RegistrationLost]. When ctx
 // ends first Register fails with a [WaitError]; a node that it has created, or still creates, is deleted again, so the error is

@@ -52,6 +52,30 @@ func TestRegistrationMakesOneNodePerSession(t *testing.T) {
 	})
 }
 
+// What stood in the way of a sequential node was looked for under the path without its number, and the create sent again at once,
+// for ever.
+func TestSequentialRegistrationWhoseNameSomebodyHasChosen(t *testing.T) {
+	inRenewing(t, func(t *testing.T, s *service, c *Client) {
+		s.set("/dir", "")
+		r := mustRegister(t, c, "/dir/n-", "", Sequential())
+		s.set("/dir/n-0000000002", "")
+		if _, err := c.Register(t.Context(), "/dir/n-", nil, Sequential()); !errors.Is(err, ErrNodeExists) {
+			t.Errorf("got %v", err)
+		}
+		renewNow(s, c)
+		before := len(s.requests)
+		pass(time.Minute)
+		if state, _ := r.State(); state != RegistrationPending || !errors.Is(r.Err(), ErrNodeExists) {
+			t.Errorf("%v, %v", state, r.Err())
+		}
+		if n := len(s.requests) - before; n > 100 {
+			t.Errorf("%d requests in a minute", n)
+		}
+		s.remove("/dir/n-0000000002")
+		r.until(t, RegistrationUp)
+	})
+}
+
 // A Set whose session ended before it was sent met the node of the next one and failed, although that node had its data.
 func TestSetOfARegistrationThatComesBackMeanwhile(t *testing.T) {
 	inRenewing(t, func(t *testing.T, s *service, c *Client) {

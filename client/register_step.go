@@ -114,7 +114,7 @@ func (r *Registration) tried(err error, s *registerCall, path string, stat Stat)
 	case err == nil:
 		r.path, r.czxid, r.stored = path, stat.Czxid, s.generation
 		r.next(stepExamine)
-	case errors.Is(err, ErrNodeExists):
+	case errors.Is(err, ErrNodeExists) && !r.op.op.Mode.Sequential(): // the path of a sequential one is not what is in its way
 		r.next(stepExamine)
 	case !r.created && NotApplied(err):
 		r.client.registrations.finish(r, RegistrationLost, err)

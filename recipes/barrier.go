@@ -56,6 +56,9 @@ func awaitAbsence(ctx context.Context, c *client.Client, path string, czxid clie
 	for {
 		var w *client.Watch
 		stat, there, err := c.Exists(ctx, path, client.AtLevel(client.Linearizable), client.WithWatch(&w))
+		if again(c, err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -114,6 +114,21 @@ func TestBarrierWithSomethingBelowItIsNotLifted(t *testing.T) {
 	}
 }
 
+// The question whether the barrier is up may be under way when the session ends. It is asked again in the next.
+func TestBarrierAsksAgainInTheNextSession(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	c, other := cluster.Client(t, renewing), cluster.Client(t)
+	raise(t, recipes.NewBarrier(other, "/b"))
+	id := c.Session().ID
+	cluster.HoldSession(id)
+	waits := background(func() error { return recipes.NewBarrier(c, "/b").Wait(within(t)) })
+	cluster.ExpireSession(id)
+	cluster.ReleaseSession(id)
+	eventually(t, "renewed", func() bool { return c.Session().Renewals == 1 })
+	lift(t, recipes.NewBarrier(other, "/b"))
+	must(t, outcome(t, "waiting", waits))
+}
+
 // TestBarrierUnderFaults: the barrier is not the session's, and so is not the waiting for it.
 func TestBarrierUnderFaults(t *testing.T) {
 	cluster := servertest.Start(t, 3)

@@ -105,7 +105,7 @@ func (c *Cache) View() (View, <-chan struct{}) {
 // changed here. Errors: the cause of ctx, that of the cache's end, client.ErrNotReached if the whole service has not come to
 // z.
 func (c *Cache) Wait(ctx context.Context, z client.Zxid) error {
-	for asked := false; ; asked = true {
+	for asked := false; ; {
 		c.mu.Lock()
 		reached, moved, err := c.view.zxid >= z, c.moved, c.err
 		c.mu.Unlock()
@@ -116,9 +116,14 @@ func (c *Cache) Wait(ctx context.Context, z client.Zxid) error {
 			return err
 		}
 		if !asked { // when it has been answered the watch has told everything up to z
-			if _, _, err := c.client.Exists(ctx, c.path, client.AtLeast(z)); err != nil {
+			_, _, err := c.client.Exists(ctx, c.path, client.AtLeast(z))
+			if again(c.client, err) {
+				continue
+			}
+			if err != nil {
 				return failed("cache", c.path, err)
 			}
+			asked = true
 		}
 		select {
 		case c.look <- struct{}{}:

@@ -218,6 +218,25 @@ func TestCacheGoesOnInTheNextSession(t *testing.T) {
 	}
 }
 
+// A wait is under way when the session ends, and goes on in the next.
+func TestCacheWaitGoesOnInTheNextSession(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	writer, c := cluster.Client(t), cluster.Client(t, renewing)
+	cache := cached(t, c, "/t")
+	id := c.Session().ID
+	cluster.HoldSession(id)
+	var zxid client.Zxid
+	_, _, err := writer.Create(within(t), "/t", nil, client.WithZxid(&zxid))
+	must(t, err)
+	waits := background(func() error { return cache.Wait(within(t), zxid) })
+	cluster.ExpireSession(id)
+	cluster.ReleaseSession(id)
+	must(t, outcome(t, "waiting", waits))
+	if v, _ := cache.View(); v.Zxid() < zxid || v.Len() != 1 {
+		t.Errorf("%d nodes as of %d", v.Len(), v.Zxid())
+	}
+}
+
 // TestCacheIsFilledAlthoughItsSessionEnds: a list of many pages is under way when the session expires, and goes on in the next.
 func TestCacheIsFilledAlthoughItsSessionEnds(t *testing.T) {
 	cluster := servertest.Start(t, 1)

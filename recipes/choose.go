@@ -17,7 +17,8 @@ import (
 var ErrNoInstance = errors.New("no passing instance")
 
 // Discovery knows the instances of one service at any time, from a [Cache] of its own. All methods may be called from any
-// goroutine and, but for Close, do not block.
+// goroutine and, but for Close, ask nobody. The first call after a change works out the instances anew, which takes some
+// microseconds for each, and the calls that are made meanwhile wait for it.
 type Discovery struct {
 	path  string
 	cache *Cache

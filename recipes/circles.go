@@ -19,12 +19,14 @@ func Circles(all ...Explanation) [][]Claim {
 	g := waits{owner: map[string]client.SessionID{}, out: map[client.SessionID][]Claim{}, path: map[client.SessionID]int{}}
 	for _, e := range all {
 		for _, c := range e.Claims {
-			g.owner[c.Path] = c.Session.ID
+			if c.Session.ID != 0 {
+				g.owner[c.Path] = c.Session.ID
+			}
 		}
 	}
 	for _, e := range all {
 		for _, c := range e.Claims {
-			if c.WaitsFor = e.ahead(c); c.WaitsFor != "" {
+			if c.WaitsFor = e.ahead(c); c.WaitsFor != "" && c.Session.ID != 0 {
 				g.out[c.Session.ID] = append(g.out[c.Session.ID], c)
 			}
 		}

@@ -36,14 +36,16 @@ var (
 // What it cannot: make all processes change at the same moment; each learns of a change when it hears of it. Values that must
 // change together belong in one Config. When somebody deletes the whole path and it is set again, numbers begin at 1 again;
 // [Versioned].Zxid does not, and is what says whether two values are the same and which one is newer. Nodes copied or moved
-// elsewhere keep their versions.
+// elsewhere keep the numbers of their versions, and all have the Zxid of the copying: [IfCurrent] with that of an older one, read
+// from the history, passes until the next Set.
 //
 // A stranger who sets the node past the recipe makes a version too, the next one, which is not in the history until the next Set
-// takes it over. Nodes below the path that are not versions are left alone, so configs may be nested; there may be some
+// takes it over, with the Zxid and the time that it had. Several of them, one after another, have the same number, and only the
+// last is taken over. Nodes below the path that are not versions are left alone, so configs may be nested; there may be some
 // thousands of them, and what has more is refused with client.ErrTooMany.
 //
-// Costs: a read and a write for Set, and both again each time when somebody else was faster; one read for Get; one event and
-// one read per watch and change. The service has the present value twice in memory and each older one once. A value may have a
+// Costs: a Get is two reads, of the value and of its version, the second one at the server at hand; a Set is that and a write, all
+// again each time when somebody else was faster; one event and two reads per watch and change. The service has the present value twice in memory and each older one once. A value may have a
 // few hundred bytes less than a mebibyte.
 //
 // Counterparts: Curator's SharedValue and PersistentNode have no history; in etcd and Consul the history is compacted away
@@ -243,6 +245,9 @@ func (cf *Config[T]) past(e keptVersion) Versioned[T] {
 		return v
 	}
 	v.By, v.Comment = r.session(), r.Comment
+	if r.Zxid > 0 && r.Zxid < v.Zxid {
+		v.Zxid, v.Time = r.Zxid, time.UnixMilli(r.Time)
+	}
 	v.Value, v.Err = cf.decode(r.Value)
 	return v
 }

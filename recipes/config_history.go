@@ -22,6 +22,10 @@ type versionRecord struct {
 	Value   json.RawMessage `json:"value"`
 	By      string          `json:"by,omitempty"` // the session that wrote it
 	Comment string          `json:"comment,omitempty"`
+
+	// Of a value that was taken over, from its own stat.
+	Zxid client.Zxid `json:"zxid,omitempty"`
+	Time int64       `json:"time,omitempty"` // in milliseconds since 1970
 }
 
 func (r versionRecord) session() client.SessionID {
@@ -51,12 +55,11 @@ type revision struct {
 // readRevision returns the revision of a path.
 //
 // The number of the data is not in them, so that anybody can read and write those. Whoever writes through the recipe makes a
-// version in the same transaction; so the newest version is that of the data, unless the data were set after it was made.
-// Mostly the node's own stat tells that; when somebody has touched other children, the newest version's has to.
+// version with them in the same transaction; so they are those of the newest version, unless that is older or has others. It can
+// be as old and have others if a stranger's were copied together with the history.
 func readRevision(ctx context.Context, c *client.Client, path string, options ...client.ReadOption) (revision, error) {
-	for top := int64(0); ; {
-		reads := []client.ReadOp{client.GetOf(path), client.ChildrenOf(path), client.ExistsOf(versionPath(path, top))}
-		results, zxid, err := c.MultiRead(ctx, reads, options...)
+	for {
+		results, zxid, err := c.MultiRead(ctx, []client.ReadOp{client.GetOf(path), client.ChildrenOf(path)}, options...)
 		if err != nil {
 			return revision{}, err
 		}
@@ -71,26 +74,30 @@ func readRevision(ctx context.Context, c *client.Client, path string, options ..
 		}
 		r := revision{zxid: zxid, data: node.Data, stat: node.Stat, kept: numbers(children.Children)}
 		switch newest := r.newest(); {
-		case newest == 0:
-			r.foreign = true
-		case r.stat.Pzxid <= r.stat.Mzxid:
-			r.foreign = r.stat.Pzxid < r.stat.Mzxid
-		case newest == top && results[2].Err == nil:
-			r.foreign = results[2].Stat.Czxid < r.stat.Mzxid
-		default:
-			top = newest
-			continue
-		}
-		switch {
 		case len(r.data) == 0: // made as somebody's parent, or emptied
-			r.foreign = false
-		case r.foreign:
-			r.version = r.newest() + 1
+			return r, nil
+		case newest == 0, r.stat.Pzxid < r.stat.Mzxid:
+			r.foreign = true
 		default:
-			r.version = r.newest()
+			version, err := c.Get(ctx, versionPath(path, newest), client.AtLeast(zxid))
+			if errors.Is(err, client.ErrNoNode) || err == nil && version.Stat.Mzxid > zxid {
+				continue // that was a moment ago, and the next revision shows more
+			} else if err != nil {
+				return revision{}, err
+			}
+			r.foreign = version.Stat.Czxid < r.stat.Mzxid || !keeps(version.Data, r.data)
+		}
+		if r.version = r.newest(); r.foreign {
+			r.version++
 		}
 		return r, nil
 	}
+}
+
+// keeps reports whether a version, whose data are given, has that value.
+func keeps(version, value []byte) bool {
+	var r versionRecord
+	return json.Unmarshal(version, &r) == nil && bytes.Equal(r.Value, value)
 }
 
 // newest is the newest version in the history, 0 if there is none.
@@ -127,7 +134,8 @@ func (r *revision) replace(ctx context.Context, c *client.Client, path string, d
 	ops = append(ops, guards...)
 	kept := slices.Clone(r.kept)
 	if r.foreign && json.Valid(r.data) && len(r.data)+2*len(data) <= takeoverBytesMax {
-		taken, err := marshal(versionRecord{Value: r.data, Comment: "set by another program, found here by the next set"})
+		taken, err := marshal(versionRecord{Value: r.data, Comment: "set by another program, found here by the next set",
+			Zxid: r.stat.Mzxid, Time: r.stat.MtimeMS})
 		if err != nil {
 			return client.Stat{}, false, err
 		}

@@ -90,6 +90,7 @@ func TestConfigAgainstAList(t *testing.T) {
 	}
 	slices.SortFunc(inOrder, func(a, b recipes.Versioned[limits]) int { return cmp.Compare(a.Zxid, b.Zxid) })
 	values := map[int64]limits{} // the list: a stranger's values that nobody has taken over share one number, and the last one counts
+	zxids := map[int64]client.Zxid{}
 	newest := int64(0)
 	for i, v := range inOrder {
 		if v.Version == 0 {
@@ -104,7 +105,7 @@ func TestConfigAgainstAList(t *testing.T) {
 			t.Errorf("rollback to %d gave %+v, which was %+v", to, v.Value, values[to])
 		}
 		newest = v.Version
-		values[newest] = v.Value
+		values[newest], zxids[newest] = v.Value, v.Zxid
 	}
 	last := inOrder[len(inOrder)-1]
 	cf := recipes.NewConfig(view(t, root), "/c", recipes.WithValidation(positive))
@@ -116,7 +117,7 @@ func TestConfigAgainstAList(t *testing.T) {
 		t.Errorf("%d are kept, %v", len(kept), err)
 	}
 	for _, v := range kept {
-		if v.Err != nil || v.Value != values[v.Version] {
+		if v.Err != nil || v.Value != values[v.Version] || v.Zxid != zxids[v.Version] {
 			t.Errorf("in the history: %+v; want %+v", v, values[v.Version])
 		}
 	}

@@ -245,6 +245,53 @@ func TestConfigKeepsItsNumbersWhenItsNodesAreTouched(t *testing.T) {
 	}
 }
 
+// TestConfigVersionsOfStrangersKeepTheirZxid: also in the history, so that no other value can be taken for one of them.
+func TestConfigVersionsOfStrangersKeepTheirZxid(t *testing.T) {
+	cf, c := configs(t)
+	var by recipes.Versioned[limits]
+	for _, data := range []string{`{"rate":1}`, `{"rate":2}`} {
+		_, err := c.Txn(within(t), client.If(client.CheckOp("/c")).Then(client.SetOp("/c", []byte(data))).
+			Else(client.CreateOp("/c", []byte(data), client.Parents())))
+		must(t, err)
+		by, err = cf.Get(within(t))
+		must(t, err)
+	}
+	_, err := cf.Set(within(t), limits{3})
+	must(t, err)
+	kept, err := cf.At(within(t), 1)
+	if err != nil || kept.Value != by.Value || kept.Zxid != by.Zxid || !kept.Time.Equal(by.Time) {
+		t.Errorf("%+v, %v; it was %+v", kept, err, by)
+	}
+	if _, err := cf.Set(within(t), limits{4}, recipes.IfCurrent(kept.Zxid)); !errors.Is(err, client.ErrMismatch) {
+		t.Errorf("expecting a stranger's: %v", err)
+	}
+}
+
+// TestConfigFindsAStrangersValue: also one that came together with another child, or was copied together with the history.
+func TestConfigFindsAStrangersValue(t *testing.T) {
+	cf, c := configs(t)
+	for rate := 1; rate <= 2; rate++ {
+		_, err := cf.Set(within(t), limits{rate})
+		must(t, err)
+	}
+	_, err := c.Multi(within(t), client.SetOp("/c", []byte(`{"rate":3}`)), client.CreateOp("/c/nested", []byte("x")))
+	must(t, err)
+	_, _, err = c.CopyTree(within(t), "/c", "/copy")
+	must(t, err)
+	copied := recipes.NewConfig(c, "/copy", recipes.WithValidation(positive))
+	for _, cf := range []*recipes.Config[limits]{cf, copied} {
+		if v, err := cf.Get(within(t)); err != nil || v.Version != 3 || v.Value.Rate != 3 {
+			t.Errorf("%+v, %v", v, err)
+		}
+		if v, err := cf.Set(within(t), limits{4}); err != nil || v.Version != 4 {
+			t.Errorf("%+v, %v", v, err)
+		}
+		if v, err := cf.At(within(t), 3); err != nil || v.Value.Rate != 3 {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+}
+
 func TestConfigCallsEndWithTheirContext(t *testing.T) {
 	cluster := servertest.Start(t, 1)
 	c := cluster.Client(t)

@@ -17,7 +17,7 @@ type ConfigWatch[T any] struct {
 	events *client.PersistentWatch
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	done   chan struct{}
+	follow sync.WaitGroup // its goroutine
 
 	seen client.Zxid // the newest read; the goroutine's own
 
@@ -25,10 +25,11 @@ type ConfigWatch[T any] struct {
 	value   Versioned[T]
 	err     error
 	changed chan struct{} // closed when value or err is another one
+	done    chan struct{} // closed at the end, before changed
 }
 
-// Watch returns the value and what becomes of it. It returns when the present value is there, and the end of ctx does not end
-// the watch later. If the present value is not good, the newest good one of the history takes its place, so that a process that
+// Watch returns the value and what becomes of it. It returns when the present value is there, which is one that was set before
+// Watch was called or a later one; the end of ctx does not end the watch then. If the present value is not good, the newest good one of the history takes its place, so that a process that
 // starts has what those have that run. Errors: those of [client.Client.AddWatch] and of reads, not the lack of a value.
 func (cf *Config[T]) Watch(ctx context.Context) (*ConfigWatch[T], error) {
 	events, err := cf.c.AddWatch(ctx, cf.path)
@@ -36,18 +37,18 @@ func (cf *Config[T]) Watch(ctx context.Context) (*ConfigWatch[T], error) {
 		return nil, failed("watch", cf.path, err)
 	}
 	w := &ConfigWatch[T]{config: cf, events: events, done: make(chan struct{}), changed: make(chan struct{})}
-	if err := w.look(ctx, 0); err != nil {
+	if err := w.look(ctx, client.AtLevel(client.Linearizable)); err != nil {
 		events.Close()
 		return nil, failed("watch", cf.path, err)
 	}
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	go w.run()
+	w.follow.Go(w.run)
 	return w, nil
 }
 
-// Value returns the newest good value, and a channel that is closed when there is a newer one or [ConfigWatch.Err] says
-// something else; that of a watch that has ended is closed from the beginning. It does not block. Version 0 means that there has
-// been none yet. Zxid only grows. Changes in quick succession may be seen as one. What Value refers to is the same for all
+// Value returns the newest good value, and a channel that is closed when there is a newer one, [ConfigWatch.Err] says something
+// else, or the watch ends; afterwards nothing changes any more, and the channel stays open, so whoever waits for changes waits for
+// [ConfigWatch.Done] too. It does not block. Version 0 means that there has been none yet. Zxid only grows. Changes in quick succession may be seen as one. What Value refers to is the same for all
 // callers.
 func (w *ConfigWatch[T]) Value() (Versioned[T], <-chan struct{}) {
 	w.mu.Lock()
@@ -57,8 +58,8 @@ func (w *ConfigWatch[T]) Value() (Versioned[T], <-chan struct{}) {
 
 // Err returns nil while the value is the newest one, and otherwise why it is not: [ErrInvalid] while a stranger's newest value is
 // not good, [ErrNoVersion] while there is none, because nobody has set one yet or somebody has deleted it; the service's
-// refusal of a read, which is tried again; or the end of the watch, which [ConfigWatch.Done] tells: client.ErrClosed,
-// client.ErrSessionExpired. All may be wrapped. The last good value stays in any case.
+// refusal of a read, which is tried again; or the end of the watch, which [ConfigWatch.Done] tells: [ErrReleased]
+// after [ConfigWatch.Close], client.ErrClosed after that of the client, client.ErrSessionExpired. All may be wrapped. The last good value stays in any case.
 func (w *ConfigWatch[T]) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -72,17 +73,16 @@ func (w *ConfigWatch[T]) Done() <-chan struct{} { return w.done }
 func (w *ConfigWatch[T]) Close() {
 	w.cancel()
 	w.events.Close()
-	<-w.done
+	w.follow.Wait()
 }
 
 // run reads whenever something has happened, be it one change, many or a gap.
 func (w *ConfigWatch[T]) run() {
-	defer close(w.done)
-	defer w.cancel()
+	defer w.end()
 	for event := range w.events.C() {
 		for {
 			w.skim(&event)
-			err := w.look(w.ctx, event.Zxid)
+			err := w.look(w.ctx, client.AtLeast(max(event.Zxid, w.seen)))
 			if err == nil || w.ctx.Err() != nil || w.events.Err() != nil {
 				break
 			}
@@ -96,10 +96,21 @@ func (w *ConfigWatch[T]) run() {
 			}
 		}
 	}
+}
+
+// end tells that the watch has ended, and why. Who was told of a change finds that out at once.
+func (w *ConfigWatch[T]) end() {
+	err := w.events.Err()
+	if w.ctx.Err() != nil {
+		err = ErrReleased
+	}
+	w.cancel()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.err = failed("watch", w.config.path, w.events.Err())
+	w.err = failed("watch", w.config.path, err)
+	close(w.done)
 	close(w.changed)
+	w.changed = make(chan struct{})
 }
 
 // skim takes the events that wait already: one read shows them all.
@@ -117,10 +128,10 @@ func (w *ConfigWatch[T]) skim(event *client.Event) {
 	}
 }
 
-// look reads what is there after transaction z, and not less than was read before.
-func (w *ConfigWatch[T]) look(ctx context.Context, z client.Zxid) error {
+// look reads what is there.
+func (w *ConfigWatch[T]) look(ctx context.Context, fresh client.ReadOption) error {
 	cf := w.config
-	r, err := readRevision(ctx, cf.c, cf.path, client.AtLeast(max(z, w.seen)))
+	r, err := readRevision(ctx, cf.c, cf.path, fresh)
 	if err != nil {
 		return err
 	}

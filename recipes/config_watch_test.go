@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coxswain-io/coxswain/client"
 	"github.com/coxswain-io/coxswain/recipes"
@@ -69,7 +70,7 @@ func TestConfigWatchStaysWithTheLastGoodValue(t *testing.T) {
 	follow(t, late, rate(1))
 	says(late, recipes.ErrInvalid)
 	late.Close()
-	if done(t, "the end", late.Done()); !errors.Is(late.Err(), client.ErrClosed) {
+	if done(t, "the end", late.Done()); !errors.Is(late.Err(), recipes.ErrReleased) {
 		t.Error(late.Err())
 	}
 
@@ -123,10 +124,39 @@ func TestConfigWatchGoesOnThroughFaults(t *testing.T) {
 	if done(t, "the end", ends.Done()); !errors.Is(ends.Err(), client.ErrSessionExpired) {
 		t.Error(ends.Err())
 	}
-	if v, changed := ends.Value(); v.Value.Rate < 3 {
+	v, changed := ends.Value()
+	select {
+	case <-changed:
+		t.Error("something changes after the end")
+	default:
+	}
+	if v.Value.Rate < 3 {
 		t.Errorf("%+v is left", v)
-	} else {
-		done(t, "the last change", changed)
+	}
+}
+
+// TestConfigWatchBeginsWithWhatWasSet asks a server that has yet to hear of it.
+func TestConfigWatchBeginsWithWhatWasSet(t *testing.T) {
+	cluster := servertest.Start(t, 3)
+	behind := (cluster.Leader() + 1) % 3
+	at := func(server int) func(*client.Config) {
+		return func(c *client.Config) { c.Servers = []string{cluster.Addrs()[server]} }
+	}
+	cf := recipes.NewConfig[limits](cluster.Client(t, at(cluster.Leader())), "/c")
+	away := recipes.NewConfig[limits](cluster.Client(t, at(behind)), "/c")
+	cluster.Partition([]int{(behind + 1) % 3, (behind + 2) % 3}, []int{behind})
+	if _, err := cf.Set(within(t), limits{1}); err != nil {
+		t.Fatal(err)
+	}
+	heal := time.AfterFunc(100*time.Millisecond, cluster.Heal)
+	defer heal.Stop()
+	w, err := away.Watch(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if v, _ := w.Value(); v.Value.Rate != 1 {
+		t.Errorf("it begins with %+v", v)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -130,7 +131,17 @@ func (n *Counter) do(ctx context.Context, change func(int64) (int64, error)) (in
 	case <-a.done:
 		return a.result, a.err
 	case <-ctx.Done():
+		n.forget(a)
 		return 0, ended(ctx)
+	}
+}
+
+// forget takes a call that was given up from those that wait: while the service is away the next write may be far.
+func (n *Counter) forget(a *arithmetic) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if at := slices.Index(n.waiting, a); at >= 0 {
+		n.waiting = slices.Delete(n.waiting, at, at+1)
 	}
 }
 

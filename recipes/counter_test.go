@@ -6,10 +6,13 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+	"weak"
 
 	"github.com/coxswain-io/coxswain/client"
 	"github.com/coxswain-io/coxswain/recipes"
@@ -190,6 +193,65 @@ func TestCounterOfCallersWhoGiveUp(t *testing.T) {
 	if _, err := n.Add(within(t), 1); !errors.Is(err, client.ErrSessionExpired) {
 		t.Error(err)
 	}
+}
+
+// What ends a caller's waiting says nothing about his part, even if it would as the answer to a call.
+func TestCounterDoesNotTakeTheCauseOfAnEndForAnAnswer(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	c, other := cluster.Client(t), cluster.Client(t)
+	n := recipes.NewCounter(c, "/n")
+	_, err := n.Add(within(t), 1)
+	must(t, err)
+	_, none := other.Get(within(t), "/none")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, late := other.Get(ended, "/none")
+	cluster.HoldSession(c.Session().ID)
+	for _, cause := range []error{client.ErrClosed, none, late, recipes.ErrLost} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		adds := background(func() error { _, err := n.Add(ctx, 1); return err })
+		cancel(cause)
+		err := outcome(t, "adding", adds)
+		if client.NotApplied(err) || client.Retryable(err) || client.Unknown(err) || !errors.Is(err, context.Canceled) {
+			t.Errorf("%v: not applied %v, retryable %v, unknown %v",
+				err, client.NotApplied(err), client.Retryable(err), client.Unknown(err))
+		}
+	}
+	cluster.ReleaseSession(c.Session().ID)
+}
+
+// givenUp makes calls one after the other that are given up, and returns a function that says how many are still remembered.
+func givenUp(t *testing.T, call func(context.Context)) (left func() int) {
+	type of struct{}
+	var marks []weak.Pointer[[64]byte]
+	for range 30 {
+		mark := new([64]byte)
+		marks = append(marks, weak.Make(mark))
+		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), of{}, mark), time.Millisecond)
+		call(ctx)
+		cancel()
+	}
+	return func() (n int) {
+		runtime.GC()
+		for _, m := range marks {
+			if m.Value() != nil {
+				n++
+			}
+		}
+		return n
+	}
+}
+
+func TestCounterForgetsCallersWhoGiveUp(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	c := cluster.Client(t)
+	n := recipes.NewCounter(c, "/n")
+	_, err := n.Add(within(t), 1)
+	must(t, err)
+	cluster.HoldSession(c.Session().ID)
+	left := givenUp(t, func(ctx context.Context) { _, _ = n.Add(ctx, 1) })
+	eventually(t, "all but those of the write under way are forgotten", func() bool { return left() < 10 })
+	cluster.ReleaseSession(c.Session().ID)
 }
 
 func TestCounterGivesEachProcessItsTurn(t *testing.T) {

@@ -32,7 +32,7 @@ func (t *counterTurn) take(ctx context.Context, c *client.Client, line string) e
 	t.had = true
 	results, err := c.Multi(ctx,
 		client.CreateOp(line, nil, client.Container(), client.IfAbsent()),
-		client.CreateOp(join(line, "turn-"), nil, client.Ephemeral(), client.Sequential()),
+		client.CreateOp(join(line, turnPrefix), nil, client.Ephemeral(), client.Sequential()),
 		client.GetOp(line))
 	if errors.Is(err, client.ErrNoNode) {
 		return nil

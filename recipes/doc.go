@@ -49,6 +49,10 @@
 // client.ErrSessionExpired as the cause, waits with it as their error. Nothing passes into the next session of a client with
 // client.Config.Renew but what says so: Group and Registry come back, caches and other watches go on.
 //
+// A session that is handed over to another process ([client.Client.Export]) takes its nodes along. The next process goes on with a lock by
+// [Lock.Resume], and with a membership or a service by joining or registering under the same name. Waits should have ended before: the place
+// of one that had not is the next process's, which nobody there knows of (client.Client.Ephemerals lists it).
+//
 // # Invariants
 //
 //   - No hold's context is alive when the service gives what is held to somebody else. Two exceptions, which no lease can cover: an operator kills
@@ -61,5 +65,6 @@
 // # What it does not do
 //
 // It sees nothing of what the processes do: a holder that hangs while its client goes on pinging keeps its lock. It does not
-// detect deadlocks of locks that are taken one after the other; "cox why -r" shows them, and [NewMultiLock] avoids them.
+// prevent deadlocks of locks that are taken one after the other: [ExplainTree] and [Circles] find those of sessions that wait for each other,
+// and [NewMultiLock] avoids them. Nodes that somebody moves elsewhere (MoveTree) stay, without their owners, until the sessions end.
 package recipes

@@ -81,9 +81,7 @@ func (b *DoubleBarrier) enter(ctx context.Context) (*Hold, error) {
 	}
 	h, err := b.wait(ctx, p)
 	if err != nil {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawGrace)
-		defer cancel()
-		_ = finish(grace, func(ctx context.Context) error { return b.withdraw(ctx, p) }) // fails with the session only
+		withGrace(ctx, func(ctx context.Context) error { return b.withdraw(ctx, p) })
 	}
 	return h, err
 }
@@ -143,7 +141,7 @@ func (b *DoubleBarrier) advance(ctx context.Context, name string, own *client.Wa
 	} else if err != nil {
 		return err
 	}
-	names = inLine(names)
+	names = waitingMembers(names)
 	if slices.Index(names, name) < b.n-1 { // also if it is gone: its watch tells
 		return b.await(ctx, own, nil)
 	}
@@ -165,6 +163,17 @@ func (b *DoubleBarrier) advance(ctx context.Context, name string, own *client.Wa
 		return nil // one of them has gone, or another one was faster
 	}
 	return err
+}
+
+// waitingMembers returns the names of those who wait for a barrier, in the order in which they came. Whatever else somebody has put
+// there is not counted.
+func waitingMembers(names []string) []string {
+	names = slices.DeleteFunc(names, func(name string) bool {
+		unique, member := strings.CutPrefix(name, barrierPrefix)
+		return !member || sequence(unique) == ""
+	})
+	slices.SortFunc(names, func(a, b string) int { return compareSequences(sequence(a), sequence(b)) })
+	return names
 }
 
 func (b *DoubleBarrier) await(ctx context.Context, own, in *client.Watch) error {

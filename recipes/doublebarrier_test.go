@@ -210,6 +210,28 @@ func TestDoubleBarrierDoesNotCountWhoGivesUp(t *testing.T) {
 	}
 }
 
+// What strangers have put below the barrier is nobody who enters, whatever numbers it has.
+func TestDoubleBarrierCountsItsMembersOnly(t *testing.T) {
+	root := tree(t)
+	watcher := view(t, root)
+	for _, name := range []string{"lock-", "member-", "members"} {
+		_, _, err := watcher.Create(within(t), "/b/"+name, nil, client.Sequential(), client.Parents())
+		must(t, err)
+	}
+	b := recipes.NewDoubleBarrier(view(t, root), "/b", 2)
+	x := attending(within(t), b)
+	eventually(t, "in line", func() bool { return waitingAt(t, watcher, "/b") == 4 })
+	select {
+	case e := <-x:
+		t.Fatalf("alone inside: %v", e.err)
+	default:
+	}
+	y := attending(within(t), b)
+	if ax, ay := attended(t, x), attended(t, y); ax.Fence() != ay.Fence() {
+		t.Error("two generations")
+	}
+}
+
 // TestDoubleBarrierUnderFaults: members that die, hang, are deleted, or lose their server.
 func TestDoubleBarrierUnderFaults(t *testing.T) {
 	cluster := servertest.Start(t, 3)

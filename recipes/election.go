@@ -133,8 +133,11 @@ func (l *Leadership) followed(ctx context.Context) error {
 		var w *client.Watch
 		names, _, err := l.c.Children(both, l.place.line, local, client.WithWatch(&w))
 		if err != nil {
+			if errors.Is(err, client.ErrNoNode) {
+				<-both.Done() // the leader's node went with its election, which ends the leadership
+			}
 			if both.Err() != nil {
-				return ended(both)
+				return context.Cause(both)
 			}
 			return err
 		}
@@ -150,7 +153,7 @@ func (l *Leadership) followed(ctx context.Context) error {
 			}
 		case <-both.Done():
 			w.Close()
-			return ended(both)
+			return context.Cause(both)
 		}
 	}
 }

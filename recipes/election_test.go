@@ -233,3 +233,20 @@ func TestResignWhenFollowed(t *testing.T) {
 	}
 	must(t, next.Release(within(t)))
 }
+
+// TestResignWhenTheElectionIsDeleted: the leadership's own end is the error, whoever hears first of it.
+func TestResignWhenTheElectionIsDeleted(t *testing.T) {
+	c := view(t, tree(t))
+	e := recipes.NewElection(c, "/e")
+	for range 10 {
+		l, err := e.Campaign(t.Context(), nil)
+		must(t, err)
+		resigned := make(chan error, 1)
+		go func() { resigned <- l.ResignWhenFollowed(within(t)) }()
+		_, err = c.DeleteTree(within(t), "/e")
+		must(t, err)
+		if err := <-resigned; !errors.Is(err, recipes.ErrLost) {
+			t.Error(err)
+		}
+	}
+}

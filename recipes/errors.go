@@ -46,7 +46,7 @@ func failed(op, path string, err error) error {
 	if err == nil || errors.As(err, &told) && told.Op == op && told.Path == path {
 		return err
 	}
-	return &Error{Op: op, Path: path, Err: err}
+	return &Error{Op: op, Path: path, Err: untangled(err)}
 }
 
 // gone reports whether err is that of a delete, or of a transaction that deletes, whose node is not the caller's any more:
@@ -55,5 +55,66 @@ func gone(err error) bool {
 	return errors.Is(err, client.ErrNoNode) || errors.Is(err, client.ErrMismatch) || errors.Is(err, client.ErrSessionExpired)
 }
 
-// ended is the error of a wait that its caller has ended.
-func ended(ctx context.Context) error { return context.Cause(ctx) }
+// ended is the error of a wait that its caller has ended: the context's error and its cause.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == err {
+		return err
+	}
+	return &endedError{err, cause}
+}
+
+// endedError is a context that has ended for a reason of its user's own.
+type endedError struct{ err, cause error }
+
+func (e *endedError) Error() string { return e.err.Error() + ": " + e.cause.Error() }
+
+// Unwrap leaves out a cause that would pass for the answer to this very call.
+func (e *endedError) Unwrap() []error {
+	if misleading(e.cause) {
+		return []error{e.err}
+	}
+	return []error{e.err, e.cause}
+}
+
+// misleading reports whether the cause with which a context has ended would pass for the answer to the call that had it: if it is
+// that of another hold, or of this one, the hold was lost, and not what the call is about.
+func misleading(cause error) bool {
+	for _, other := range []error{ErrHeld, ErrLost, ErrReleased, client.ErrSessionExpired, client.ErrClosed, client.ErrSuspect} {
+		if errors.Is(cause, other) {
+			return true
+		}
+	}
+	_, refusal := errors.AsType[*client.Error](cause)
+	_, wait := errors.AsType[*client.WaitError](cause)
+	return refusal || wait
+}
+
+// untangled returns the error of a call of the client without such a cause.
+func untangled(err error) error {
+	if w, ok := err.(*client.WaitError); ok && misleading(w.Cause) {
+		return &interruptedError{w}
+	}
+	return err
+}
+
+// interruptedError is a WaitError, also for errors.As and so for [client.NotApplied] and the like, that does not unwrap to its cause.
+type interruptedError struct{ wait *client.WaitError }
+
+func (e *interruptedError) Error() string { return e.wait.Error() }
+
+func (e *interruptedError) Unwrap() error {
+	if errors.Is(e.wait, context.DeadlineExceeded) {
+		return context.DeadlineExceeded
+	}
+	return context.Canceled
+}
+
+// As makes errors.As find the WaitError.
+func (e *interruptedError) As(target any) bool {
+	w, ok := target.(**client.WaitError)
+	if ok {
+		*w = e.wait
+	}
+	return ok
+}

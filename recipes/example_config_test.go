@@ -67,3 +67,45 @@ func ExampleConfig() {
 	// 2: 5 ""
 	// 1: 100 "for the launch"
 }
+
+// A process that goes by the newest value until there is nothing to follow any more.
+func ExampleConfig_Watch() {
+	c, end := exampleClient()
+	defer end()
+	ctx := context.Background()
+	motd := recipes.NewConfig[string](c, "/config/motd")
+	if _, err := motd.Set(ctx, "good morning"); err != nil {
+		panic(err)
+	}
+	followed, err := motd.Watch(ctx)
+	if err != nil {
+		panic(err)
+	}
+	defer followed.Close()
+
+	go func() { // somebody else
+		if _, err := motd.Set(ctx, "good night"); err != nil {
+			panic(err)
+		}
+	}()
+	for shown := int64(0); ; {
+		now, changed := followed.Value()
+		if now.Version > shown {
+			shown = now.Version
+			fmt.Println(now.Value)
+		}
+		if now.Value == "good night" {
+			followed.Close()
+		}
+		select {
+		case <-changed:
+		case <-followed.Done():
+			fmt.Println(followed.Err())
+			return
+		}
+	}
+	// Output:
+	// good morning
+	// good night
+	// watch /config/motd: released
+}

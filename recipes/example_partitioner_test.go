@@ -3,6 +3,7 @@ package recipes_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/coxswain-io/coxswain/client"
 	"github.com/coxswain-io/coxswain/recipes"
@@ -23,11 +24,15 @@ func ExamplePartitioner() {
 	go func() {
 		for p := range own.C() {
 			go func() {
-				// Until p.Revoked() or p.Context().Done(), and then p.Release.
+				defer p.Release(ctx)
 				if _, err := p.Commit(ctx, client.CreateOp("/done-"+p.Name, nil)); err != nil {
 					panic(err)
 				}
 				processed <- p.Name
+				select { // nothing else to do
+				case <-p.Revoked():
+				case <-p.Context().Done():
+				}
 			}()
 		}
 		close(processed)
@@ -37,7 +42,9 @@ func ExamplePartitioner() {
 		names[<-processed] = true
 	}
 	fmt.Println(names)
-	if err := own.Close(ctx); err != nil {
+	leaving, cancel := context.WithTimeout(ctx, time.Minute) // for those who are in the middle of something
+	defer cancel()
+	if err := own.Close(leaving); err != nil {
 		panic(err)
 	}
 	<-processed

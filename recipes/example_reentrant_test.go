@@ -28,7 +28,7 @@ func ExampleReentrantLock() {
 			return err
 		}
 		defer h.Release(context.WithoutCancel(ctx))
-		inner, err := withdraw(h.Context()) // the context says who is asking
+		inner, err := withdraw(h.With(ctx)) // the context says who is asking
 		if err != nil {
 			return err
 		}

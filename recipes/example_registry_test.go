@@ -59,3 +59,46 @@ func ExampleRegistry() {
 	// choose /services/web: no passing instance
 	// 0
 }
+
+// A caller that is told who is there, and takes the same instance for the same user as long as that is well.
+func ExampleDiscovery() {
+	c, end := exampleClient()
+	defer end()
+	ctx := context.Background()
+	registry := recipes.NewRegistry(c, "/services")
+	found, err := registry.Watch(ctx, "web")
+	if err != nil {
+		panic(err)
+	}
+	defer found.Close()
+
+	for _, id := range []string{"web-1", "web-2"} { // in processes of their own
+		instance, err := registry.Register(ctx, recipes.Service{Name: "web", ID: id, Address: id + ".example:80"})
+		if err != nil {
+			panic(err)
+		}
+		defer instance.Close(ctx)
+	}
+	all, changed := found.Instances()
+	for len(all) < 2 {
+		select {
+		case <-changed:
+		case <-found.Done():
+			panic(found.Err())
+		}
+		all, changed = found.Instances()
+	}
+	for _, instance := range all {
+		fmt.Println(instance.ID, instance.Address, instance.Health)
+	}
+	first, err := found.Choose(recipes.Sticky("user-42"))
+	if err != nil {
+		panic(err)
+	}
+	again, err := found.Choose(recipes.Sticky("user-42"))
+	fmt.Println(first.ID == again.ID, err)
+	// Output:
+	// web-1 web-1.example:80 passing
+	// web-2 web-2.example:80 passing
+	// true <nil>
+}

@@ -23,6 +23,8 @@ const (
 	PurposePlace     Purpose = "place"     // one claim in such a line
 	PurposeEphemeral Purpose = "ephemeral" // any other node of one process
 	PurposeLease     Purpose = "lease"     // a TTL node: a [Lease], or whatever goes by itself
+	PurposeConfig    Purpose = "config"    // a [Config]
+	PurposeIdle      Purpose = "idle"      // a container without children: what nobody holds any more, until the service removes it
 	PurposeNode      Purpose = "node"      // anything else
 )
 
@@ -31,18 +33,21 @@ const (
 type Explanation struct {
 	Path    string
 	Purpose Purpose
-	Stat    client.Stat   // zero if it is absent
-	Zxid    client.Zxid   // what it was like right after this transaction
-	Claims  []Claim       // those who hold it, then those who wait, in the order of the line
-	Left    time.Duration // of a lease: until it goes, if nobody renews it and the clocks of this machine and the servers agree
-	Permits int           // of a semaphore: how many there are
+	Stat    client.Stat // zero if it is absent
+	Zxid    client.Zxid // what it was like right after this transaction
+	Claims  []Claim     // those who hold it, then those who wait, in the order of the line
+	Permits int         // of a semaphore, or of a node that may be one that nobody uses: how many there are
+
+	// Left is how long a lease stays if nobody renews it, and how long the [LockDelay] of a lock goes on, if one does. It is right
+	// if the clocks of this machine and the servers agree; the service takes up to some three seconds more.
+	Left time.Duration
 }
 
 // Claim is a node that stands for holding something, or for waiting for it.
 type Claim struct {
 	Path     string
 	Stat     client.Stat // Czxid is the fence; CtimeMS is when it was asked for, by the clock of a server
-	Data     []byte      // the label, or the candidate's value
+	Data     []byte      // the label, or the candidate's value; none of a semaphore
 	Holds    bool
 	Shared   bool   // with other readers
 	Permits  int    // of a semaphore; 0 if it is not known
@@ -50,7 +55,7 @@ type Claim struct {
 
 	// Session is who owns the node: its client's name, the server that it is attached to, and what is left when it is
 	// attached to none. When it was last heard only that server knows. If Ended, it has come to its end meanwhile, and only
-	// the ID is set.
+	// the ID is set. Without an ID the node, which somebody has made by hand, belongs to no session, and stays.
 	Session client.SessionEntry
 	Ended   bool
 }
@@ -114,7 +119,8 @@ func explainEphemeral(ctx context.Context, c *client.Client, path string, stat c
 		if err != nil {
 			return e, err
 		}
-		if i := slices.IndexFunc(all.Claims, func(c Claim) bool { return c.Path == path && c.Stat.Czxid == stat.Czxid }); i >= 0 {
+		i := slices.IndexFunc(all.Claims, func(c Claim) bool { return c.Path == path && c.Stat.Czxid == stat.Czxid })
+		if i >= 0 && all.Purpose != PurposeMembers {
 			e.Purpose, e.Claims, e.Zxid = PurposePlace, all.Claims[i:i+1], all.Zxid
 			return e, nil
 		}
@@ -131,7 +137,9 @@ func ExplainTree(ctx context.Context, c *client.Client, path string) ([]Explanat
 	if err != nil {
 		return nil, failed("explain", path, err)
 	}
-	all := slices.DeleteFunc(explainTree(tree, zxid), func(e Explanation) bool { return e.Purpose == PurposeNode })
+	all := slices.DeleteFunc(explainTree(tree, zxid), func(e Explanation) bool {
+		return e.Purpose == PurposeNode || e.Purpose == PurposeIdle || e.Purpose == PurposeConfig
+	})
 	return all, failed("explain", path, identify(ctx, c, all))
 }
 

@@ -62,6 +62,7 @@ func TestExplainTellsWhoWaitsForWhom(t *testing.T) {
 		{"lock- read- lock-", "lock  1s>0 2>1"},
 		{"candidate- candidate-", "election  1>0"},
 		{"other- other-", "members  1"},
+		{"worker- lock- other- lock-", "lock 1 3>1"},
 	} {
 		line := "/" + strings.ReplaceAll(tt.line, " ", "")
 		places(t, c, line, strings.Fields(tt.line)...)
@@ -75,6 +76,9 @@ func TestExplainTellsWhoWaitsForWhom(t *testing.T) {
 				t.Errorf("%s is in %+v", claim.Path, claim.Session)
 			}
 			place := explained(t, c, claim.Path)
+			if tt.want[0] == 'm' && place.Purpose != recipes.PurposeEphemeral {
+				t.Errorf("%s is in no line: %+v", claim.Path, place)
+			}
 			if tt.want[0] != 'm' && (place.Purpose != recipes.PurposePlace || len(place.Claims) != 1 || place.Claims[0].WaitsFor != claim.WaitsFor) {
 				t.Errorf("%s: %+v", claim.Path, place)
 			}
@@ -158,6 +162,61 @@ func TestExplainWhatRecipesMake(t *testing.T) {
 	}
 	if _, err := recipes.ExplainTree(within(t), c, "/nope"); !errors.Is(err, client.ErrNoNode) {
 		t.Errorf("below what is not there: %v", err)
+	}
+}
+
+// Numbered nodes of other kinds are in no line; those of a line that somebody has made by hand are, as for the recipes.
+func TestExplainCountsWhoIsInLine(t *testing.T) {
+	c := view(t, tree(t))
+	config := recipes.NewConfig[int](c, "/config")
+	for i := range 2 {
+		if _, err := config.Set(within(t), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := story(explained(t, c, "/config")); got != "config" {
+		t.Errorf("a config: %q", got)
+	}
+	for _, path := range []string{"/hand/lock-", "/jobs/job-"} {
+		if _, _, err := c.Create(within(t), path, nil, client.Sequential(), client.Parents()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := story(explained(t, c, "/jobs")); got != "node" {
+		t.Errorf("numbered nodes: %q", got)
+	}
+	places(t, c, "/hand", "lock-")
+	e := explained(t, c, "/hand")
+	if got := story(e); got != "lock  1>" || e.Claims[0].Session.ID != 0 || len(recipes.Circles(e)) != 0 {
+		t.Errorf("a place that somebody has made by hand: %q, %+v", got, e)
+	}
+	if _, err := recipes.NewLock(c, "/hand").TryAcquire(within(t)); !errors.Is(err, recipes.ErrHeld) {
+		t.Errorf("the lock says %v", err)
+	}
+}
+
+// While a lock-delay runs it is told how long, and nobody holds the lock.
+func TestExplainTellsOfTheLockDelay(t *testing.T) {
+	root := tree(t)
+	c := view(t, root)
+	if _, err := recipes.NewLock(c, "/l", recipes.LockDelay(time.Hour)).Acquire(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	e := explained(t, c, "/l")
+	if err := c.Delete(within(t), e.Claims[0].Path); err != nil {
+		t.Fatal(err)
+	}
+	_, err := recipes.NewLock(c, "/l", recipes.LockDelay(time.Hour)).TryAcquire(within(t))
+	if !errors.Is(err, recipes.ErrHeld) {
+		t.Fatal(err)
+	}
+	e = explained(t, c, "/l")
+	if e.Purpose != recipes.PurposeLock || len(e.Claims) != 0 || e.Left < 50*time.Minute || e.Left > 70*time.Minute {
+		t.Errorf("%+v", e)
+	}
+	all, err := recipes.ExplainTree(within(t), c, "/")
+	if err != nil || len(all) != 1 || all[0].Path != "/l" {
+		t.Errorf("%+v, %v", all, err)
 	}
 }
 

@@ -16,9 +16,11 @@ import (
 // meanwhile. No service can stop it, only whoever receives what it sends. The next holder has a higher token, in any case:
 // so from the moment at which the resource has seen the next one, the gate refuses the last one.
 //
-// What it guarantees: of two tokens, the lower is never admitted after the higher. What it cannot: refuse the last holder
-// while the next one has not acted yet. That is harmless for an act that only counts for the resource, because it is as if
-// it had come in time. A resource is one thing with one lock: tokens of different locks say nothing about each other.
+// What it guarantees: of two tokens, the lower is never admitted after the higher, unless both are shared ones. Shared tokens
+// come in any order among themselves, because their holders have what they hold at the same time: one that has lost its hold
+// is admitted until somebody who is alone, and came later, was. Where nobody ever is alone, as with the permits of a
+// [Semaphore], a gate refuses nobody. What it cannot: refuse the last holder while the next one has not acted yet. That is
+// harmless for an act that only counts for the resource, because it is as if it had come in time. A resource is one thing with one lock: tokens of different locks say nothing about each other.
 //
 // Who is best at it is the resource itself. A table takes a column for the token and "UPDATE … WHERE token <= $1"; a
 // znode of this service needs no gate at all, see [Hold.Commit]. Otherwise: [MemoryGate] in the one process through which
@@ -33,7 +35,7 @@ type FenceGate interface {
 	Admit(ctx context.Context, resource string, token client.Zxid) error
 
 	// AdmitShared checks the token of a hold that several may have at once, such as a reader's. It is admitted if nobody
-	// who is alone with a higher token was; among themselves the shared ones may come in any order.
+	// who is alone with a higher token was, whatever shared ones were.
 	AdmitShared(ctx context.Context, resource string, token client.Zxid) error
 }
 

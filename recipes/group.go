@@ -3,6 +3,7 @@ package recipes
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/coxswain-io/coxswain/client"
@@ -48,22 +49,35 @@ type Member struct {
 	Joined   client.Zxid      // the transaction in which it did; it tells a member from one that has come back
 }
 
-// Join makes this process a member and returns when it is one. A name is that of a node, without "/"; a name that another
-// living session's member has is waited for, so a process that was started again gets its name when the session of its
-// former life has ended. If name is "" the service gives one, another one in each session.
+// Join makes this process a member and returns when it is one. A name is that of a node, without "/", and not like those that
+// the service gives; a name that another living session's member has is waited for, so a process that was started again gets its
+// name when the session of its former life has ended. If name is "" the service gives one, another one in each session.
 //
 // Metadata, at most a mebibyte, is what others are told about the member; it is copied. If ctx ends first Join fails with a
-// client.WaitError, wrapped, and there is no member. Other errors are those of [client.Client.Register].
+// client.WaitError, wrapped, and there is no member. Other errors: client.ErrBadArguments for an impossible name, those of
+// [client.Client.Register].
 func (g *Group) Join(ctx context.Context, name string, metadata []byte) (*Membership, error) {
 	options := []client.CreateOption{client.ContainerParents()}
 	if name == "" {
 		name, options = memberPrefix, append(options, client.Sequential())
+	} else if fault := memberNameFault(name); fault != "" {
+		detail := fmt.Sprintf("the name of the member %q %s", name, fault)
+		return nil, &Error{Op: "join", Path: g.path, Err: client.ErrBadArguments, Detail: detail}
 	}
 	r, err := g.c.Register(ctx, join(g.path, name), metadata, options...)
 	if err != nil {
 		return nil, failed("join", g.path, err)
 	}
 	return &Membership{r}, nil
+}
+
+// memberNameFault is why a text cannot be chosen as the name of a member. A number that the service has yet to give must be free
+// then: it does not go on to the next one.
+func memberNameFault(name string) string {
+	if number, ok := strings.CutPrefix(name, memberPrefix); ok && number != "" && number == sequence(name) {
+		return "is like those that the service gives"
+	}
+	return nameFault(name)
 }
 
 // Membership is this process's being a member of a group, until it leaves. All methods may be called from any goroutine.

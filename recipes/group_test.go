@@ -97,6 +97,18 @@ func TestGroupIsWhoHasJoined(t *testing.T) {
 	}
 }
 
+// TestGroupRefusesNames: a "/" would make a node further down, which no list shows, and a number stand in the way of members without
+// names.
+func TestGroupRefusesNames(t *testing.T) {
+	c := view(t, tree(t))
+	for _, name := range []string{"a/b", "..", "member-0000000001"} {
+		if _, err := recipes.NewGroup(c, "/g").Join(within(t), name, nil); !errors.Is(err, client.ErrBadArguments) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	joined(t, c, "member-of-0000000001", "")
+}
+
 func TestGroupNameBelongsToOneMember(t *testing.T) {
 	root := tree(t)
 	a, b := view(t, root), view(t, root)

@@ -13,7 +13,8 @@ import (
 // Hold is something that this process has and nobody else: a lock, a place in a semaphore, a leadership, a partition. It is
 // over when [Hold.Release] is called, when the session ends or can no longer be assumed, or when somebody deletes its node;
 // it does not come back. It must be released in any case: a hold that has only become uncertain may still be in
-// everybody's way.
+// everybody's way. It should be released before its client is handed over ([client.Client.Export]): the next process has the node then,
+// and goes on holding with [Lock.Resume].
 //
 // What it guarantees: the service gives what is held to nobody else while [Hold.Context] is alive, if clocks run at about
 // the same rate. What it cannot: stop a process that has not noticed the end of its context yet, because it was paused or is
@@ -26,14 +27,14 @@ type Hold struct {
 	op    string // what errors call it: "lock"
 	path  string // of the recipe
 	nodes []node
-	after []client.Op // what else is done in the transaction of the release
+	marks []place // the same, if they have marks that go with them (LockDelay)
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	keep   sync.WaitGroup // the goroutines that watch the nodes
 
-	mu       sync.Mutex // held by one Release
-	released bool
+	releasing chan struct{} // holds a value while there is a Release
+	released  bool          // of that Release
 
 	last sync.Mutex // held while a last Commit is under way that deletes the node: its deletion is no loss then
 }
@@ -60,7 +61,7 @@ func newHold(ctx context.Context, c *client.Client, op, path string, nodes []nod
 	if session.Err() != nil {
 		return nil, context.Cause(session)
 	}
-	h := &Hold{c: c, op: op, path: path, nodes: nodes}
+	h := &Hold{c: c, op: op, path: path, nodes: nodes, releasing: make(chan struct{}, 1)}
 	h.ctx, h.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(session, func() { h.cancel(context.Cause(session)) })
 	context.AfterFunc(h.ctx, func() { stop() })
@@ -102,8 +103,9 @@ func (h *Hold) watch(n node) {
 
 // Context returns a context that ends when what is held can no longer be assumed to be held, which is before the service gives
 // it to somebody else. Its context.Cause is [ErrReleased], [ErrLost] (wrapped), or one of those of
-// [client.Client.SessionContext]: client.ErrSuspect, client.ErrSessionExpired, client.ErrClosed, client.ErrHandedOver. It has the
-// values of the context that the hold was acquired with, not its deadline.
+// [client.Client.SessionContext]: client.ErrSuspect, client.ErrSessionExpired, client.ErrClosed, client.ErrHandedOver; or
+// client.ErrTooMany if the connection has no room for one more watch. It has the values of the context that the hold was acquired
+// with, not its deadline.
 func (h *Hold) Context() context.Context { return h.ctx }
 
 // Err returns nil while the hold is certain, and why it is not afterwards, as [Hold.Context]. It looks at the clock, so it
@@ -116,6 +118,9 @@ func (h *Hold) Err() error {
 	case s.ID != h.nodes[0].owner:
 		return client.ErrSessionExpired
 	case !s.Valid():
+		if session := h.c.SessionContext(); session.Err() != nil {
+			return context.Cause(session)
+		}
 		return client.ErrSuspect
 	}
 	return nil
@@ -138,8 +143,8 @@ func (h *Hold) Checks() []client.Op {
 	return checks
 }
 
-// Commit carries out operations as one transaction if this is still held, and otherwise nothing: the error is [ErrLost] then,
-// wrapped. It asks the service and no clock, so it also succeeds while the hold is uncertain but still there. Other errors are
+// Commit carries out operations as one transaction if this is still held, and otherwise nothing: the error is then [ErrLost], wrapped,
+// or client.ErrSessionExpired if the client knows of no other session. It asks the service and no clock, so it also succeeds while the hold is uncertain but still there. Other errors are
 // those of [client.Client.Multi], with the Index in ops. After [Hold.Release] was called it fails with [ErrReleased].
 func (h *Hold) Commit(ctx context.Context, ops ...client.Op) ([]client.Result, error) {
 	if cause := context.Cause(h.ctx); errors.Is(cause, ErrReleased) {
@@ -157,7 +162,7 @@ func commit(ctx context.Context, c *client.Client, path string, checks, ops []cl
 	refused, ok := errors.AsType[*client.Error](err)
 	switch {
 	case !ok || errors.Is(err, client.ErrSessionExpired):
-		return nil, err
+		return nil, untangled(err)
 	case refused.Index < len(checks) && gone(err):
 		return nil, &Error{Op: "commit", Path: path, Err: ErrLost, Detail: "nothing was written"}
 	case refused.Index >= len(checks):
@@ -175,27 +180,56 @@ func (h *Hold) commitLast(ctx context.Context, ops ...client.Op) ([]client.Resul
 	results, err := h.Commit(ctx, ops...)
 	if err == nil {
 		h.cancel(ErrReleased)
+		select {
+		case h.releasing <- struct{}{}:
+			h.released = true
+			<-h.releasing
+		default: // somebody is about to find that out
+		}
 	}
 	return results, err
 }
 
 // Release gives back what is held: its context ends first, then the node is deleted, and Release returns when that is done.
-// Whoever is next can have it from then on. What is not held any more needs no release, and gets none: Release returns nil. If
-// ctx ends earlier Release fails with its cause, and the node goes as soon as the service is reached, or with the session.
-// Release may be called again.
+// Whoever is next can have it from then on. If nothing is held any more there is nothing to give back: Release asks the service to be
+// sure, and returns nil. If ctx ends earlier Release fails with its cause, and the node goes as soon as the service is reached,
+// or with the session. Release may be called again. With the hold's own context, which it ends, it waits for half a second.
+//
+// Other errors: client.ErrHandedOver and client.ErrClosed, and then the node is still there, unless the session has ended.
 func (h *Hold) Release(ctx context.Context) error {
+	alive := ctx.Err() == nil
 	h.cancel(ErrReleased)
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	if alive && ctx.Err() != nil {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawGrace)
+		defer cancel()
+		ctx = grace
+	}
+	return failed("release", h.path, h.release(ctx))
+}
+
+func (h *Hold) release(ctx context.Context) error {
+	select {
+	case h.releasing <- struct{}{}: // also if ctx has ended: what is held goes in any case
+	default:
+		select {
+		case h.releasing <- struct{}{}:
+		case <-ctx.Done():
+			return ended(ctx)
+		}
+	}
+	defer func() { <-h.releasing }()
 	if h.released {
 		return nil
 	}
 	err := finish(ctx, func(ctx context.Context) error {
 		h.keep.Wait()
-		return remove(ctx, h.c, h.nodes, h.after...)
+		if h.marks != nil {
+			return removeMarked(ctx, h.c, h.marks)
+		}
+		return remove(ctx, h.c, h.nodes)
 	})
 	h.released = err == nil
-	return failed("release", h.path, err)
+	return err
 }
 
 // finish runs f, which ctx's end does not interrupt, and waits for it as long as ctx lives. After that f goes on alone: it is
@@ -211,14 +245,13 @@ func finish(ctx context.Context, f func(context.Context) error) error {
 	}
 }
 
-// remove deletes nodes, together and with what else is to be done then, if they are all there. That one is gone already is fine.
-func remove(ctx context.Context, c *client.Client, nodes []node, after ...client.Op) error {
-	if len(nodes) > 1 || len(after) > 0 {
-		ops := make([]client.Op, len(nodes), len(nodes)+len(after))
+// remove deletes nodes, together if they are all there. That one is gone already is fine.
+func remove(ctx context.Context, c *client.Client, nodes []node) error {
+	if len(nodes) > 1 {
+		ops := make([]client.Op, len(nodes))
 		for i, n := range nodes {
 			ops[i] = n.remove()
 		}
-		ops = append(ops, after...)
 		if _, err := c.Multi(ctx, ops...); err == nil || !gone(err) {
 			return err
 		}
@@ -232,12 +265,36 @@ func remove(ctx context.Context, c *client.Client, nodes []node, after ...client
 	return first
 }
 
+// takeBack removes nodes for which nobody waits any more. While the client is being exported it is refused; should the export fail
+// the client goes on, and the nodes must not.
+func takeBack(ctx context.Context, c *client.Client, nodes []node) error {
+	return insist(ctx, c, func(ctx context.Context) error { return remove(ctx, c, nodes) })
+}
+
+func insist(ctx context.Context, c *client.Client, f func(context.Context) error) error {
+	for {
+		err := f(ctx)
+		if state, _ := c.State(); !errors.Is(err, client.ErrHandedOver) || state.Final() {
+			return err
+		}
+		select {
+		case <-time.After(insistPause):
+		case <-ctx.Done():
+			return ended(ctx)
+		}
+	}
+}
+
 // obtain runs f, which ctx's end does not interrupt, and hands its result to the caller; or, if ctx ends first, to giveBack. It waits for
 // that as well, but no longer than [withdrawGrace]; the goroutine lives no longer than that of finish.
 func obtain[T any](ctx context.Context, f func(context.Context) (T, error), giveBack func(context.Context, T) error) (T, error) {
 	type result struct {
 		value T
 		err   error
+	}
+	var none T
+	if ctx.Err() != nil {
+		return none, ended(ctx)
 	}
 	handed, over := make(chan result), make(chan struct{}) // not buffered: what was sent was received
 	go func() {
@@ -249,7 +306,7 @@ func obtain[T any](ctx context.Context, f func(context.Context) (T, error), give
 		case handed <- r:
 		case <-ctx.Done():
 			if r.err == nil {
-				_ = giveBack(detached, r.value) // fails with the session only, which takes it along
+				_ = giveBack(detached, r.value) // fails with the session, which takes it along, or the client
 			}
 		}
 	}()
@@ -261,7 +318,6 @@ func obtain[T any](ctx context.Context, f func(context.Context) (T, error), give
 		case <-over:
 		case <-time.After(withdrawGrace):
 		}
-		var none T
 		return none, ended(ctx)
 	}
 }

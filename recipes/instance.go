@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coxswain-io/coxswain/client"
 )
@@ -53,8 +56,12 @@ func DeregisterAfter(d time.Duration) RegisterOption {
 }
 
 // Register makes a service known, and returns when others can find it. If another session has an instance with the id, as this
-// process's own previous life may, it waits until that is gone, or ctx ends. An id may be registered once per session: a
-// second instance with it would be the same node. Errors: client.ErrBadArguments, those of [client.Client.Register].
+// process's own previous life may, it waits until that is gone, or ctx ends. One that came with the session is taken over
+// (client.Config.Handover). Errors: client.ErrNodeExists if this Registry has an instance with the id that has not ended;
+// client.ErrBadArguments, client.ErrTooLarge, those of [client.Client.Register].
+//
+// Two Registries of one client know nothing of each other: if both register an id it is one node, which tells what was written
+// last.
 func (r *Registry) Register(ctx context.Context, s Service, options ...RegisterOption) (*Instance, error) {
 	path, err := r.pathOf("register", s.Name)
 	if err != nil {
@@ -72,14 +79,44 @@ func (r *Registry) Register(ctx context.Context, s Service, options ...RegisterO
 	if err != nil {
 		return nil, failed("register", path, err)
 	}
-	i.node, err = r.c.Register(ctx, join(path, s.ID), data, client.ContainerParents())
-	if err != nil {
+	if len(data) > serviceBytesMax {
+		detail := fmt.Sprintf("%d bytes of JSON, at most %d", len(data), serviceBytesMax)
+		return nil, &Error{Op: "register", Path: path, Err: client.ErrTooLarge, Detail: detail}
+	}
+	if i.node, err = r.register(ctx, join(path, s.ID), data); err != nil {
 		return nil, failed("register", path, err)
 	}
 	i.passed = time.Now()
 	ctx, i.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go i.run(ctx, first)
 	return i, nil
+}
+
+// register makes the node of an instance, unless there is one already that this registry has made: the client would adopt it.
+func (r *Registry) register(ctx context.Context, at string, data []byte) (*client.Registration, error) {
+	r.mu.Lock()
+	maps.DeleteFunc(r.own, func(_ string, node *client.Registration) bool {
+		if node == nil {
+			return false
+		}
+		state, _ := node.State()
+		return state.Final()
+	})
+	_, there := r.own[at]
+	if !there {
+		r.own[at] = nil
+	}
+	r.mu.Unlock()
+	if there {
+		return nil, &Error{Op: "register", Path: at, Err: client.ErrNodeExists, Detail: "registered here, and not closed yet"}
+	}
+	node, err := r.c.Register(ctx, at, data, client.ContainerParents())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.own[at] = node; err != nil {
+		delete(r.own, at)
+	}
+	return node, err
 }
 
 // Service returns what was registered, with the ID if that was made up.
@@ -97,8 +134,10 @@ func (i *Instance) Pass() {
 	}
 }
 
-// Fail makes the instance critical until [Instance.Pass] is called, and says why. It does not block.
+// Fail makes the instance critical until [Instance.Pass] is called, and says why, in a kilobyte at most; what is longer is cut. It
+// does not block.
 func (i *Instance) Fail(note string) {
+	note = cut(note, noteBytesMax)
 	i.mu.Lock()
 	i.judge(time.Now())
 	if i.since.IsZero() {
@@ -138,6 +177,17 @@ func (i *Instance) Close(ctx context.Context) error {
 	i.cancel()
 	<-i.ended
 	return failed("close", i.node.Path(), i.node.Close(ctx))
+}
+
+// cut returns the beginning of a text, of n bytes at most and without a part of a character at the end.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return strings.Clone(text[:n])
 }
 
 func (i *Instance) rouse() {

@@ -71,7 +71,9 @@ func (l *Lease) tryAcquire(ctx context.Context, holder []byte, d time.Duration) 
 		fence, err := obtain(ctx, func(ctx context.Context) (client.Zxid, error) {
 			_, stat, err := l.c.Create(ctx, l.path, holder, client.TTL(d), client.Parents())
 			return stat.Czxid, err
-		}, l.giveBack)
+		}, func(ctx context.Context, fence client.Zxid) error {
+			return insist(ctx, l.c, func(ctx context.Context) error { return l.giveBack(ctx, fence) })
+		})
 		if err == nil {
 			h := newLeaseHold(ctx, l, holder, fence, began, d)
 			if err := h.Err(); err != nil {
@@ -83,7 +85,7 @@ func (l *Lease) tryAcquire(ctx context.Context, holder []byte, d time.Duration) 
 		if !errors.Is(err, client.ErrNodeExists) {
 			return nil, err
 		}
-		n, err := l.c.Get(ctx, l.path)
+		n, err := l.c.Get(ctx, l.path, client.AtLevel(client.Linearizable))
 		if err == nil {
 			return nil, &HeldError{n.Data, n.Stat.Czxid}
 		}
@@ -95,14 +97,15 @@ func (l *Lease) tryAcquire(ctx context.Context, holder []byte, d time.Duration) 
 
 // Resume goes on with a lease that another process has taken, or this one before it was restarted, and renews it for as long as
 // it was taken for. Whoever knows the fence is the holder; the process that has handed it over should do nothing under its own
-// hold any more, and not release it. Errors: [ErrLost] if the lease with that fence is over; those of [client.Client.Set].
+// hold any more, and not release it. Errors: [ErrLost] if the lease with that fence is over; [ErrLapsed] if the answer took so long
+// that nothing is left, and then the lease is not given back, so that Resume can be called again; those of [client.Client.Set].
 func (l *Lease) Resume(ctx context.Context, fence client.Zxid) (*LeaseHold, error) {
 	h, err := l.resume(ctx, fence)
 	return h, failed("lease", l.path, err)
 }
 
 func (l *Lease) resume(ctx context.Context, fence client.Zxid) (*LeaseHold, error) {
-	n, err := l.c.Get(ctx, l.path)
+	n, err := l.c.Get(ctx, l.path, client.AtLevel(client.Linearizable))
 	if errors.Is(err, client.ErrNoNode) || err == nil && (n.Stat.Czxid != fence || n.Stat.Kind != client.KindTTL) {
 		return nil, ErrLost
 	} else if err != nil {
@@ -113,7 +116,10 @@ func (l *Lease) resume(ctx context.Context, fence client.Zxid) (*LeaseHold, erro
 		return nil, err
 	}
 	h := newLeaseHold(ctx, l, n.Data, fence, began, time.Duration(n.Stat.TTLMS)*time.Millisecond)
-	return h, h.Err()
+	if err := h.Err(); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // renew makes the service count from now on.

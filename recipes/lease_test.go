@@ -250,4 +250,49 @@ func TestLeaseUnderFaults(t *testing.T) {
 			})
 		}
 	})
+
+	t.Run("who resumes too late has nothing", func(t *testing.T) {
+		c := cluster.Client(t)
+		cluster.Delay(20 * time.Millisecond)
+		defer cluster.Delay(0)
+		eventually(t, "the answer comes late, and not to a lease that is over", func() bool {
+			_, stat, err := c.Create(within(t), "/late", nil, client.TTL(10*time.Millisecond), client.IfAbsent())
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, err := recipes.NewLease(c, "/late").Resume(within(t), stat.Czxid)
+			if h != nil {
+				t.Fatal("a hold of what has run out")
+			}
+			return errors.Is(err, recipes.ErrLapsed)
+		})
+	})
+
+	t.Run("it is resumed at a server that is behind", func(t *testing.T) {
+		ahead, behind, block := apart(t, cluster)
+		block()
+		h := leased(t, recipes.NewLease(ahead, "/behind"), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		l := recipes.NewLease(behind, "/behind")
+		if _, err := l.Resume(ctx, h.Fence()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		cluster.Heal()
+		if _, err := l.Resume(within(t), h.Fence()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A release ends the lease's own context, and yet waits for the service.
+func TestLeaseReleasedWithItsOwnContext(t *testing.T) {
+	l := recipes.NewLease(dial(t), tree(t))
+	h := leased(t, l, time.Minute)
+	if err := h.Release(h.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := leased(t, l, time.Minute).Release(within(t)); err != nil {
+		t.Error(err)
+	}
 }

@@ -145,10 +145,16 @@ func (h *LeaseHold) renewed(began time.Time) error {
 // Release gives the lease back: its context ends first, then the node is deleted, and Release returns when that is done; others
 // can have the lease then. If it is over, or another's by now, Release returns nil. If ctx ends earlier it fails with its
 // cause, and the node goes as soon as the service is reached, or by itself. Release may be called again. Errors: those of
-// [client.Client.Delete].
+// [client.Client.Delete]. With the lease's own context, which it ends, it waits for half a second.
 func (h *LeaseHold) Release(ctx context.Context) error {
+	alive := ctx.Err() == nil
 	h.cancel(ErrReleased)
 	h.timer.Stop()
+	if alive && ctx.Err() != nil {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawGrace)
+		defer cancel()
+		ctx = grace
+	}
 	err := finish(ctx, func(ctx context.Context) error { return h.lease.giveBack(ctx, h.fence) })
 	return failed("release", h.lease.path, err)
 }

@@ -7,6 +7,9 @@ const (
 	// few milliseconds; otherwise it goes on behind the caller's back, until the session ends, which takes the place along.
 	withdrawGrace = 500 * time.Millisecond
 
+	// insistPause is between two attempts to take something back while the client is being exported.
+	insistPause = 50 * time.Millisecond
+
 	// Cache
 
 	// cacheNodesMax is how many nodes a cache has at most if [WithMaxNodes] says nothing else. With values of 100 bytes they
@@ -16,6 +19,12 @@ const (
 	// showEvery is after how many events that come without a pause a cache shows what is complete. What a view costs, some
 	// copies of 500 bytes for each node that then changes, is small against that many events.
 	showEvery = 256
+
+	// relistPause is before a cache lists its tree once more after an attempt that has failed, because the tree changes faster than it
+	// can be listed, or because a session has ended. It doubles with each, up to relistPauseMax: the list of a large tree is the
+	// most expensive read there is, and may not be repeated without end at full speed by everybody who has a cache.
+	relistPause    = 50 * time.Millisecond
+	relistPauseMax = 10 * time.Second
 
 	// changesBuffer is how many changes a reader can take from a channel of changes without waiting for the goroutine that
 	// fills it.
@@ -47,6 +56,16 @@ const (
 	rereadPause = 200 * time.Millisecond
 )
 
+// Registry
+const (
+	// noteBytesMax is how long the note of an instance is at most: some lines for people. What is longer is cut.
+	noteBytesMax = 1 << 10
+
+	// serviceBytesMax is how large the record of an instance may be without a note. The service takes nodes of a mebibyte, and a note in
+	// JSON may be six times as long; an instance that has no room for its note would not be known as critical.
+	serviceBytesMax = 1<<20 - 8<<10
+)
+
 // FenceGate
 const (
 	// gateResourcesMax bounds the resources that a [MemoryGate] remembers: about 10 MB of memory with names of 50 bytes.
@@ -69,6 +88,12 @@ const (
 	// partitionRetry is the pause before a member asks again for the members, or for a partition, when the service has refused that: what
 	// it refuses for (too many ephemeral nodes, a member list beyond a frame) does not pass in milliseconds.
 	partitionRetry = 500 * time.Millisecond
+)
+
+// Once
+const (
+	// rememberMax is how long a result of a [Once] is remembered at most, 34 years: the longest that a node can live without being set.
+	rememberMax = (1<<40 - 1) * time.Millisecond
 )
 
 // Explain
@@ -110,6 +135,6 @@ const (
 	bucketMargin = 100
 
 	// bucketPauseMax is how long those who wait for tokens go without a look at the bucket: others may have found more time to
-	// credit, or set another limit, or the client may be closed.
+	// credit, or set another limit.
 	bucketPauseMax = 10 * time.Second
 )

@@ -41,16 +41,13 @@ type placement struct {
 }
 
 // enter gets in all lines at once, in one transaction: two that enter the same lines stand in the same order in each, so they never
-// wait for each other in a circle. Lines that are not there are made, as containers unless another kind of parents is asked for. If ctx ends
-// first, nothing stays behind, see [withdraw].
-func enter(ctx context.Context, c *client.Client, lines []string, prefix string, data []byte, parents ...client.CreateOption) (placement, error) {
-	if parents == nil {
-		parents = []client.CreateOption{client.ContainerParents()}
-	}
+// wait for each other in a circle. Lines that are not there are made, as containers. If ctx ends first, nothing stays behind, see
+// [withdraw].
+func enter(ctx context.Context, c *client.Client, lines []string, prefix string, data []byte) (placement, error) {
 	ops := make([]client.Op, 0, 2*len(lines))
 	for _, line := range lines {
 		ops = append(ops,
-			client.CreateOp(join(line, prefix), data, append(parents, client.Ephemeral(), client.Sequential())...),
+			client.CreateOp(join(line, prefix), data, client.Ephemeral(), client.Sequential(), client.ContainerParents()),
 			client.GetOp(line))
 	}
 	return obtain(ctx, func(ctx context.Context) (placement, error) {
@@ -65,15 +62,21 @@ func enter(ctx context.Context, c *client.Client, lines []string, prefix string,
 			p.alone = p.alone && all.Stat.NumChildren == 1
 		}
 		return p, nil
-	}, func(ctx context.Context, p placement) error { return remove(ctx, c, nodesOf(p.places)) })
+	}, func(ctx context.Context, p placement) error { return takeBack(ctx, c, nodesOf(p.places)) })
 }
 
 // withdraw takes places back after a wait that has failed. It returns when that is done, or after [withdrawGrace] while the service is
 // not reached; the places then go when it is, or with the session.
-func withdraw(ctx context.Context, c *client.Client, places []place, after ...client.Op) {
+func withdraw(ctx context.Context, c *client.Client, places []place) {
+	withGrace(ctx, func(ctx context.Context) error { return takeBack(ctx, c, nodesOf(places)) })
+}
+
+// withGrace runs f, which takes something back and fails with the session or the client only, as long as that takes, and waits for it
+// no longer than [withdrawGrace].
+func withGrace(ctx context.Context, f func(context.Context) error) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawGrace)
 	defer cancel()
-	_ = finish(grace, func(ctx context.Context) error { return remove(ctx, c, nodesOf(places), after...) }) // fails with the session only
+	_ = finish(grace, f)
 }
 
 // blocker finds among those who are ahead in line, in their order, the one whose leaving is to be waited for; "" if there is no
@@ -219,9 +222,18 @@ func certain(ctx context.Context, c *client.Client, op, path string, places []pl
 // what this session has written. That a place is gone it may learn late, and then tells by the watch.
 var local = client.AtLevel(client.Session)
 
+// turnPrefix begins the names of those who stand in the line of a [Counter].
+const turnPrefix = "turn-"
+
+// linePrefixes begin the names of those who stand in lines. Whatever else is below a line's node is not in line.
+var linePrefixes = []string{lockPrefix, readPrefix, candidatePrefix, waitPrefix, takePrefix, turnPrefix}
+
 // inLine returns the names that have a place in line, in its order, which is that of the numbers and not of the names' first parts.
 func inLine(names []string) []string {
-	names = slices.DeleteFunc(names, func(name string) bool { return sequence(name) == "" })
+	names = slices.DeleteFunc(names, func(name string) bool {
+		number := sequence(name)
+		return number == "" || !slices.Contains(linePrefixes, strings.TrimSuffix(name, number))
+	})
 	slices.SortFunc(names, func(a, b string) int { return compareSequences(sequence(a), sequence(b)) })
 	return names
 }

@@ -3,7 +3,9 @@ package recipes
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/coxswain-io/coxswain/client"
@@ -56,7 +58,8 @@ func NewMultiLock(c *client.Client, paths []string, options ...LockOption) *Lock
 	return l
 }
 
-// Acquire waits until the lock is this caller's. If ctx ends first it fails with ctx's cause, wrapped, and leaves the line.
+// Acquire waits until the lock is this caller's. If ctx ends first it fails with ctx's error and cause, wrapped, and leaves the line; while no
+// server is reached that takes half a second more, and the place goes when one is.
 // Other errors: [ErrLost] if somebody deletes the node by which it waits, client.ErrSessionExpired if the session ends (it has
 // to be asked for again, in another one), those of [client.Client.Create].
 func (l *Lock) Acquire(ctx context.Context) (*Hold, error) {
@@ -74,49 +77,105 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Hold, error) {
 	return h, failed("lock", l.name(), err)
 }
 
+// Resume goes on with a lock of one path that this session has, or waits for, already: that of a process which has handed the session over
+// ([client.Client.Export]). node is [Hold.Path] of the hold there. The new hold has the same fence. If the one there was still
+// waiting this one waits on, as [Lock.Acquire]. Errors: those of Acquire; [ErrLost] if there is no such node in the line, or it
+// is another session's; client.ErrBadArguments for a lock of several paths.
+func (l *Lock) Resume(ctx context.Context, node string) (*Hold, error) {
+	h, err := l.resume(ctx, node)
+	return h, failed("lock", l.name(), err)
+}
+
+func (l *Lock) resume(ctx context.Context, path string) (*Hold, error) {
+	if len(l.paths) != 1 {
+		return nil, fmt.Errorf("%w: a lock of %d paths", client.ErrBadArguments, len(l.paths))
+	}
+	stat, there, err := l.c.Exists(ctx, path, client.AtLevel(client.Linearizable))
+	if err != nil {
+		return nil, err
+	}
+	owner := client.SessionID(stat.Owner)
+	if !there || parentOf(path) != l.name() || owner == 0 || owner != l.c.Session().ID {
+		return nil, fmt.Errorf("%w: %s", ErrLost, path)
+	}
+	return l.take(ctx, placement{places: []place{{
+		node: node{path: path, czxid: stat.Czxid, owner: owner}, line: l.name(), name: path[strings.LastIndexByte(path, '/')+1:],
+	}}}, predecessor, true)
+}
+
 func (l *Lock) acquire(ctx context.Context, by blocker, wait bool) (*Hold, error) {
-	var parents []client.CreateOption
+	if len(l.paths) == 0 {
+		return nil, fmt.Errorf("%w: a lock of no path", client.ErrBadArguments)
+	}
+	entered, err := enter(ctx, l.c, l.paths, lockPrefix, l.settings.data)
+	if err != nil {
+		return nil, err
+	}
+	return l.take(ctx, entered, by, wait)
+}
+
+// take makes places the hold, or takes them back.
+func (l *Lock) take(ctx context.Context, entered placement, by blocker, wait bool) (*Hold, error) {
+	err := l.wait(ctx, entered, by)
+	if err == nil && l.settings.delay > 0 {
+		err = l.settle(ctx, entered.places, wait, false)
+	}
+	var h *Hold
+	if err == nil {
+		h, err = certain(ctx, l.c, "lock", l.name(), entered.places)
+	}
+	if err != nil {
+		withGrace(ctx, func(ctx context.Context) error { return l.leave(ctx, entered.places) })
+		return nil, err
+	}
 	if l.settings.delay > 0 {
-		parents = append(parents, client.Parents()) // which keep the mark
+		h.marks = entered.places
 	}
-	entered, err := enter(ctx, l.c, l.paths, lockPrefix, l.settings.data, parents...)
-	if err != nil {
-		return nil, err
-	}
-	h, marks, err := l.take(ctx, entered, by, wait)
-	if err != nil {
-		withdraw(ctx, l.c, entered.places, marks...)
-		return nil, err
-	}
-	h.after = marks
 	return h, nil
 }
 
-// take waits in line, everywhere. The marks that it has made, which the operations take back, are there even if it fails.
-func (l *Lock) take(ctx context.Context, entered placement, by blocker, wait bool) (h *Hold, marks []client.Op, err error) {
-	if !entered.alone {
-		for _, p := range entered.places {
-			if err := p.wait(ctx, l.c, by); err != nil {
-				return nil, nil, err
-			}
+// wait waits in line, everywhere.
+func (l *Lock) wait(ctx context.Context, entered placement, by blocker) error {
+	if entered.alone {
+		return nil
+	}
+	for _, p := range entered.places {
+		if err := p.wait(ctx, l.c, by); err != nil {
+			return err
 		}
 	}
-	if l.settings.delay > 0 {
-		for _, p := range entered.places {
-			if err := l.settle(ctx, p, wait, false); err != nil {
-				return nil, marks, err
-			}
-			marks = append(marks, client.SetOp(p.line, nil))
+	if len(entered.places) == 1 {
+		return nil
+	}
+	// Nobody has looked after the places at the front of one line while this was waiting in another.
+	reads := make([]client.ReadOp, len(entered.places))
+	for i, p := range entered.places {
+		reads[i] = client.ExistsOf(p.path)
+	}
+	results, _, err := l.c.MultiRead(ctx, reads, client.AtLevel(client.Linearizable))
+	if err != nil {
+		return err
+	}
+	for i, p := range entered.places {
+		if results[i].Err != nil || results[i].Stat.Czxid != p.czxid {
+			return p.lost(l.c)
 		}
 	}
-	h, err = certain(ctx, l.c, "lock", l.name(), entered.places)
-	return h, marks, err
+	return nil
+}
+
+// leave takes places back, with the marks that they may have made.
+func (l *Lock) leave(ctx context.Context, places []place) error {
+	if l.settings.delay == 0 {
+		return takeBack(ctx, l.c, nodesOf(places))
+	}
+	return insist(ctx, l.c, func(ctx context.Context) error { return removeMarked(ctx, l.c, places) })
 }
 
 // taken looks, without getting in line, whether somebody else is.
 func (l *Lock) taken(ctx context.Context) error {
 	for _, path := range l.paths {
-		names, _, err := l.c.Children(ctx, path)
+		names, _, err := l.c.Children(ctx, path, client.AtLevel(client.Linearizable))
 		if err != nil && !errors.Is(err, client.ErrNoNode) {
 			return err
 		}
@@ -128,4 +187,9 @@ func (l *Lock) taken(ctx context.Context) error {
 }
 
 // name is what errors call the lock.
-func (l *Lock) name() string { return l.paths[0] }
+func (l *Lock) name() string {
+	if len(l.paths) == 0 {
+		return "of no path"
+	}
+	return l.paths[0]
+}

@@ -38,7 +38,11 @@ type holder struct {
 	random *rand.Rand
 	out    io.Writer // to the resource
 	in     *bufio.Reader
+	wires  wires
+}
 
+// wires are the connections of a client, which can be cut.
+type wires struct {
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 }
@@ -48,7 +52,7 @@ func runHolder() int {
 	if err := json.Unmarshal([]byte(os.Getenv(holderVariable)), &h.holderConfig); err != nil {
 		panic(err)
 	}
-	h.random, h.conns = rand.New(rand.NewPCG(h.Seed, uint64(h.ID))), map[net.Conn]bool{}
+	h.random = rand.New(rand.NewPCG(h.Seed, uint64(h.ID)))
 	if err := h.run(); err != nil {
 		fmt.Fprintf(os.Stderr, "holder %d: %v\n", h.ID, err)
 		return 1
@@ -72,11 +76,11 @@ func (h *holder) run() error {
 	signal.Notify(cuts, syscall.SIGUSR1)
 	go func() {
 		for range cuts {
-			h.cut()
+			h.wires.cut()
 		}
 	}()
 	c, err := client.Dial(ctx, client.Config{
-		Servers: h.Servers, SessionTimeout: time.Second, Name: fmt.Sprintf("holder-%d", h.ID), Renew: true, DialContext: h.dial,
+		Servers: h.Servers, SessionTimeout: time.Second, Name: fmt.Sprintf("holder-%d", h.ID), Renew: true, DialContext: h.wires.dial,
 	})
 	if err != nil {
 		return err
@@ -112,29 +116,45 @@ func (h *holder) act(hold *recipes.Hold) error {
 			return err
 		}
 		if answer != "ok\n" {
-			return nil
+			return h.refused(hold)
 		}
 		<-time.After(time.Duration(h.random.IntN(3000)) * time.Microsecond)
 	}
 	return nil
 }
 
-func (h *holder) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+// refused tells whether the hold has noticed: somebody else has acted with a higher fence, so it must be over, by the clock at once, and
+// its context after the time that a timer takes.
+func (h *holder) refused(hold *recipes.Hold) error {
+	believes, alive := hold.Err() == nil, false
+	select {
+	case <-hold.Context().Done():
+	case <-time.After(5 * time.Second):
+		alive = true
+	}
+	_, err := fmt.Fprintf(h.out, "refused %v %v\n", believes, alive)
+	return err
+}
+
+func (w *wires) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.conns[conn] = true
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conns == nil {
+		w.conns = map[net.Conn]bool{}
+	}
+	w.conns[conn] = true
 	return conn, nil
 }
 
-func (h *holder) cut() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for conn := range h.conns {
+func (w *wires) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for conn := range w.conns {
 		_ = conn.Close()
-		delete(h.conns, conn)
+		delete(w.conns, conn)
 	}
 }

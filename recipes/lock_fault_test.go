@@ -1,6 +1,7 @@
 package recipes_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -163,5 +164,87 @@ func TestLockUnderFaults(t *testing.T) {
 			t.Errorf("%d are in line", n)
 		}
 		release(t, h)
+	})
+
+	t.Run("an export fails while somebody gives up", func(t *testing.T) {
+		const path = "/exporting"
+		h := acquire(t, recipes.NewLock(dial(), path))
+		waiter := dial()
+		waiting, leave := context.WithCancel(t.Context())
+		grants := queueUp(t, waiting, watcher, path, recipes.NewLock(waiter, path))
+		id := waiter.Session().ID
+		cluster.HoldSession(id)
+		exporting, stop := context.WithCancel(t.Context())
+		failed := make(chan error, 1)
+		go func() {
+			_, err := waiter.Export(exporting)
+			failed <- err
+		}()
+		eventually(t, "the export has begun", func() bool {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			_, _, err := waiter.Exists(ctx, "/")
+			return errors.Is(err, client.ErrHandedOver)
+		})
+		leave()
+		if g := <-grants; !errors.Is(g.err, context.Canceled) && !errors.Is(g.err, client.ErrHandedOver) { // the latter if it was asking just then
+			t.Error(g.err)
+		}
+		stop()
+		if err := <-failed; !errors.Is(err, context.Canceled) {
+			t.Errorf("export: %v", err)
+		}
+		cluster.ReleaseSession(id)
+		eventually(t, "the place is taken back", func() bool { return inLine(t, watcher, path) == 1 })
+		release(t, h)
+	})
+
+	t.Run("the session is handed over, and the lock with it", func(t *testing.T) {
+		const path = "/handed-over"
+		old := dial()
+		h := acquire(t, recipes.NewLock(old, path))
+		grants := queueUp(t, t.Context(), watcher, path, recipes.NewLock(dial(), path))
+		token, err := old.Export(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !errors.Is(h.Err(), client.ErrHandedOver) {
+			t.Error(h.Err())
+		}
+		heir := dial(func(c *client.Config) { c.Handover = token })
+		again, err := recipes.NewLock(heir, path).Resume(within(t), h.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.Fence() != h.Fence() || again.Err() != nil {
+			t.Errorf("fence %v, was %v; %v", again.Fence(), h.Fence(), again.Err())
+		}
+		if _, err := again.Commit(within(t), client.CreateOp("/by-the-heir", nil)); err != nil {
+			t.Error(err)
+		}
+		if _, err := recipes.NewLock(dial(), path).Resume(within(t), h.Path()); !errors.Is(err, recipes.ErrLost) {
+			t.Errorf("another session's: %v", err)
+		}
+		release(t, again)
+		release(t, granted(t, grants).hold)
+	})
+
+	t.Run("a second release listens to its own context", func(t *testing.T) {
+		c := dial()
+		h := acquire(t, recipes.NewLock(c, "/second"))
+		id := c.Session().ID
+		cluster.HoldSession(id)
+		first := make(chan error, 1)
+		go func() { first <- h.Release(within(t)) }()
+		done(t, "the context", h.Context().Done())
+		short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := h.Release(short); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		cluster.ReleaseSession(id)
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -332,64 +332,122 @@ func TestCommitWritesOnlyWhileTheLockIsHeld(t *testing.T) {
 	}
 }
 
-func TestLockDelayHoldsBackAfterAnUncleanLossOnly(t *testing.T) {
+// TestMultiLockLooksAfterAllItsPlaces: what it has had in one line while it waited in another may be gone when it gets the rest.
+func TestMultiLockLooksAfterAllItsPlaces(t *testing.T) {
 	root := tree(t)
-	const delay = 700 * time.Millisecond
 	watcher := view(t, root)
-	lock := func() *recipes.Lock { return recipes.NewLock(view(t, root), "/d/l", recipes.LockDelay(delay)) }
-	first, second := lock(), lock()
-	h := acquire(t, second)
-	grants := queueUp(t, t.Context(), watcher, "/d/l", first)
-	begin := time.Now()
-	if err := watcher.Delete(within(t), h.Path()); err != nil {
+	h := acquire(t, recipes.NewLock(view(t, root), "/b"))
+	grants := queueUp(t, t.Context(), watcher, "/b", recipes.NewMultiLock(view(t, root), []string{"/a", "/b"}))
+	if _, err := watcher.DeleteTree(within(t), "/a"); err != nil {
 		t.Fatal(err)
 	}
-	done(t, "the context", h.Context().Done())
-	if _, err := lock().TryAcquire(within(t)); !errors.Is(err, recipes.ErrHeld) {
-		t.Error(err)
-	}
-	h = granted(t, grants).hold
-	if took := time.Since(begin); took < delay*7/8 {
-		t.Errorf("it was free after %v, want %v", took, delay)
-	}
+	other := acquire(t, recipes.NewLock(watcher, "/a"))
 	release(t, h)
-	// Nobody waits: the next one who tries finds out, and after the delay gets it.
-	h = acquire(t, second)
-	if err := watcher.Delete(within(t), h.Path()); err != nil {
-		t.Fatal(err)
+	refused(t, grants, recipes.ErrLost)
+	if n := inLine(t, watcher, "/b"); n != 0 {
+		t.Errorf("%d are in line at the other path", n)
 	}
-	begin = time.Now()
-	for {
-		h, err := first.TryAcquire(within(t))
-		if err == nil {
-			release(t, h)
-			break
-		}
-		if !errors.Is(err, recipes.ErrHeld) {
-			t.Fatal(err)
-		}
-	}
-	if took := time.Since(begin); took < delay*7/8 {
-		t.Errorf("it was free after %v, want %v", took, delay)
+	release(t, other)
+	if _, err := recipes.NewMultiLock(watcher, nil).Acquire(within(t)); !errors.Is(err, client.ErrBadArguments) {
+		t.Errorf("a lock of no path: %v", err)
 	}
 }
 
-func TestLockDelayIsNotForReleases(t *testing.T) {
-	root := tree(t)
-	lock := func() *recipes.Lock { return recipes.NewLock(view(t, root), "/l", recipes.LockDelay(time.Hour)) }
-	first, second := lock(), lock()
-	release(t, acquire(t, first))
-	h := acquire(t, second)
-	grants := queueUp(t, t.Context(), view(t, root), "/l", first)
-	release(t, h)
-	release(t, granted(t, grants).hold)
-	// Nor for a wait that was given up.
-	h = acquire(t, second)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if _, err := first.Acquire(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
+// TestALineHasOnlyThoseWhoStandInIt: a path may have other children, numbered ones too.
+func TestALineHasOnlyThoseWhoStandInIt(t *testing.T) {
+	c := view(t, tree(t))
+	for range 3 {
+		if _, _, err := c.Create(within(t), "/orders/order-", nil, client.Sequential(), client.Parents()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, err := recipes.NewLock(c, "/orders").TryAcquire(within(t))
+	if err != nil {
+		t.Fatal(err)
 	}
 	release(t, h)
-	release(t, acquire(t, first))
+	release(t, acquire(t, recipes.NewLock(c, "/orders")))
+}
+
+// TestACommitThatWasInterruptedIsNoRefusal: if the hold's own context ends meanwhile the transaction may have been carried out.
+func TestACommitThatWasInterruptedIsNoRefusal(t *testing.T) {
+	c := view(t, tree(t))
+	for range 20 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		h := acquire(t, recipes.NewLock(c, "/l"))
+		go cancel(recipes.ErrLost)
+		if _, err := h.Commit(ctx, client.CreateOp("/x-", nil, client.Sequential())); err != nil {
+			if _, waited := errors.AsType[*client.WaitError](err); !waited || errors.Is(err, recipes.ErrLost) || !errors.Is(err, context.Canceled) {
+				t.Errorf("%v", err)
+			}
+		}
+		release(t, h)
+	}
+}
+
+func TestReleaseWithTheHoldsOwnContext(t *testing.T) {
+	c := view(t, tree(t))
+	h := acquire(t, recipes.NewLock(c, "/l"))
+	ctx, cancel := context.WithTimeout(h.Context(), time.Hour)
+	defer cancel()
+	if err := h.Release(ctx); err != nil {
+		t.Error(err)
+	}
+	if n := inLine(t, c, "/l"); n != 0 {
+		t.Errorf("%d are in line", n)
+	}
+}
+
+func TestReleaseWithAnEndedContextReleases(t *testing.T) {
+	root := tree(t)
+	c, other := view(t, root), recipes.NewLock(view(t, root), "/l")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 30 {
+		if err := acquire(t, recipes.NewLock(c, "/l")).Release(ended); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		release(t, acquire(t, other))
+	}
+}
+
+// TestAnEndedContextCostsNothing: whoever calls with one again and again does not write to the log.
+func TestAnEndedContextCostsNothing(t *testing.T) {
+	c := view(t, tree(t))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Sync(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	before := c.LastZxid()
+	for range 10 {
+		if _, err := recipes.NewLock(c, "/l").Acquire(ended); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	_, there, err := c.Exists(within(t), "/l")
+	if err != nil || there {
+		t.Errorf("the line is there: %v, %v; zxid %v before, %v after", there, err, before, c.LastZxid())
+	}
+}
+
+// TestAWaitTellsWhyItsContextHasEnded: the kind of the end and its cause, but not so that it passes for an answer of the lock.
+func TestAWaitTellsWhyItsContextHasEnded(t *testing.T) {
+	root := tree(t)
+	watcher := view(t, root)
+	h := acquire(t, recipes.NewLock(view(t, root), "/l"))
+	mine := errors.New("changed his mind")
+	for _, each := range []struct {
+		cause error
+		told  bool
+	}{{mine, true}, {context.Canceled, true}, {recipes.ErrLost, false}, {client.ErrSessionExpired, false}, {client.ErrClosed, false}} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		grants := queueUp(t, ctx, watcher, "/l", recipes.NewLock(view(t, root), "/l"))
+		cancel(each.cause)
+		g := <-grants
+		if !errors.Is(g.err, context.Canceled) || errors.Is(g.err, each.cause) != each.told {
+			t.Errorf("%v: %v", each.cause, g.err)
+		}
+	}
+	release(t, h)
 }

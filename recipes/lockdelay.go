@@ -3,58 +3,93 @@ package recipes
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/coxswain-io/coxswain/client"
 )
 
-// With a lock-delay the line's own data tell whether somebody has the lock, in the service's memory and not in that of any
-// process: whoever gets to the front and finds "held" there knows that the last holder has not released it.
+// With a lock-delay a node beside the line says who has the lock, in the service's memory and not in that of any process. Whoever
+// gets to the front and finds it there, from somebody else, knows that the last holder has not released the lock.
 //
-//	/locks/a            data: "held" from the grant to the release; else nothing
-//	/locks/a/delay      a TTL node: nobody may have the lock while it is there
+//	/locks/a/lock-0000000007   first
+//	/locks/a/held              persistent, from the grant to the release; its data are the fence of the holder
+//	/locks/a/delay             a TTL node: nobody may have the lock while it is there
 const (
-	heldMark  = "held"
+	markName  = "held"
 	delayName = "delay"
 )
 
-// LockDelay keeps a lock from everybody for d, on the service's clock, after a holder was lost without having released it: its
+// LockDelay keeps a lock from everybody for at least d, on the service's clock, after a holder was lost without having released it: its
 // session has expired, or was closed, or somebody has deleted its node. The time is for what that holder may still have under
-// way somewhere, and counts from when the next one who wants the lock finds out. It has Consul's lock-delay as its model, and is no
-// substitute for fences. All who use the lock must use the option; each grant then costs one more write, and the lock's node
-// stays when nobody wants the lock. Default: none.
+// way somewhere. It counts from when the next one who wants the lock finds out, and the service then takes up to some three
+// seconds more. It has Consul's lock-delay as its model, and is no substitute for fences. All who use the lock must use the option;
+// each grant then costs one more write. Default: none.
 func LockDelay(d time.Duration) LockOption {
-	return func(s *lockSettings) { s.delay = d }
+	return func(s *lockSettings) { s.delay = max(d, 0) }
 }
 
-// settle returns when the delay is over for somebody at the front of a line, and marks the line as held, unless it is by a reader, whose
-// loss delays nobody. If wait is false it fails with [ErrHeld] rather than wait.
-func (l *Lock) settle(ctx context.Context, p place, wait, reader bool) error {
-	delay := join(p.line, delayName)
+// mark is what a holder's mark has as data.
+func (n node) mark() []byte { return strconv.AppendUint(nil, uint64(n.czxid), 10) }
+
+// settle returns when no delay runs for somebody who is at the front of lines, and marks them as held; or, for a reader, whose loss delays
+// nobody, only returns. If wait is false it fails with [ErrHeld] rather than wait.
+func (l *Lock) settle(ctx context.Context, places []place, wait, reader bool) error {
 	for {
-		n, err := l.c.Get(ctx, p.line, local)
+		for _, p := range places {
+			if err := l.delayed(ctx, p, wait); err != nil {
+				return err
+			}
+		}
+		var ops []client.Op
+		for _, p := range places {
+			ops = append(ops, p.check(), client.AbsentOp(join(p.line, markName)), client.AbsentOp(join(p.line, delayName)))
+		}
+		if !reader {
+			for _, p := range places {
+				ops = append(ops, client.CreateOp(join(p.line, markName), p.mark()))
+			}
+		}
+		_, err := l.c.Multi(ctx, ops...)
+		refused, ok := errors.AsType[*client.Error](err)
+		switch {
+		case !ok || !raced(err):
+			return err
+		case refused.Index < 3*len(places) && refused.Index%3 == 0:
+			return places[refused.Index/3].lost(l.c)
+		}
+	}
+}
+
+// delayed returns when the delay at a line is over, which it begins if the last holder was lost.
+func (l *Lock) delayed(ctx context.Context, p place, wait bool) error {
+	mark, delay := join(p.line, markName), join(p.line, delayName)
+	for {
+		stat, marked, err := l.c.Exists(ctx, mark, local)
 		if err != nil {
 			return err
 		}
-		if string(n.Data) == heldMark {
-			_, err := l.c.Multi(ctx, p.check(),
-				client.SetOp(p.line, nil, client.IfMzxid(n.Stat.Mzxid)),
-				client.CreateOp(delay, nil, client.TTL(l.settings.delay)))
-			if err != nil && !raced(err) {
+		if marked {
+			_, err := l.c.Multi(ctx, p.check(), client.DeleteOp(mark, client.IfCzxid(stat.Czxid)),
+				client.CreateOp(delay, nil, client.TTL(max(l.settings.delay, time.Millisecond))))
+			refused, ok := errors.AsType[*client.Error](err)
+			switch {
+			case err == nil:
+			case !ok || !raced(err):
 				return err
+			case refused.Index == 0:
+				return p.lost(l.c)
+			default:
+				continue // somebody else has been here
 			}
-			continue
 		}
-		mark := client.SetOp(p.line, []byte(heldMark), client.IfMzxid(n.Stat.Mzxid))
-		if reader {
-			mark = client.CheckOp(p.line, client.IfMzxid(n.Stat.Mzxid))
-		}
-		_, err = l.c.Multi(ctx, p.check(), client.AbsentOp(delay), mark)
-		if err == nil || !raced(err) {
+		_, running, err := l.c.Exists(ctx, delay, local)
+		switch {
+		case err != nil || !running:
 			return err
-		}
-		if !wait {
-			return errors.Join(ErrHeld, errDelayed)
+		case !wait:
+			return errDelayed
 		}
 		if err := p.awaitGone(ctx, l.c, delay); err != nil {
 			return err
@@ -62,10 +97,27 @@ func (l *Lock) settle(ctx context.Context, p place, wait, reader bool) error {
 	}
 }
 
-var errDelayed = errors.New("a holder was lost, and the lock-delay is not over")
+var errDelayed = fmt.Errorf("%w: a holder was lost, and the lock-delay is not over", ErrHeld)
 
-// raced reports whether a transaction was refused because something is not as it was read, and should be read again; if it is
-// the place itself that is gone, the next read in line tells.
+// removeMarked gives back places with their marks, if they have made any. All writes of a session are carried out in order, so a
+// mark that is on its way when its maker gives up is there when this is carried out.
+func removeMarked(ctx context.Context, c *client.Client, places []place) error {
+	var first error
+	for _, p := range places {
+		mark := join(p.line, markName)
+		result, err := c.Txn(ctx, client.If(p.check(), client.CheckOp(mark, client.IfData(p.mark()))).
+			Then(client.DeleteOp(mark), p.remove()))
+		if err == nil && !result.Held {
+			err = remove(ctx, c, []node{p.node})
+		}
+		if err != nil && !gone(err) && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// raced reports whether a transaction was refused because something is not as it was read.
 func raced(err error) bool {
 	return errors.Is(err, client.ErrMismatch) || errors.Is(err, client.ErrNodeExists) || errors.Is(err, client.ErrNoNode)
 }

@@ -13,10 +13,11 @@ import (
 // [MemoryGate.Do] the check and the act are one: nobody with a higher token is admitted until the act is over, so an older
 // act never overtakes a newer one.
 //
-// It remembers 65,536 resources. Of those that are used by nobody at the moment it then forgets the ones with the lowest
-// tokens, and keeps in mind how high those were: a resource that it does not know is taken for one that has seen that much.
-// So it never admits what it should refuse. It may refuse a hold that is older than tens of thousands of others and comes
-// for the first time; its owner releases it and acquires a new one.
+// It remembers 65,536 resources. If there are more it forgets an eighth of them, those that nobody has used for the longest time, and
+// keeps in mind how high their tokens were: a resource that it does not know is taken for one that has seen that much. So it
+// never admits what it should refuse. It may refuse a hold that comes for the first time, or again after more than fifty thousand
+// other resources were used, if it is older than what was forgotten; its owner releases it and acquires a new one. One that acts
+// more often than that is never forgotten.
 //
 // A gate that is made anew, after a restart, has forgotten everything: the holder of an old token could act once more, and
 // after a newer one. There are two ways out. What was seen is kept with the resource. Or, which needs no disk, the new gate
@@ -24,7 +25,7 @@ import (
 // everybody who wants to go on acquires anew.
 //
 //	var now client.Zxid
-//	if _, _, err := c.Exists(ctx, "/", client.WithZxid(&now)); err != nil { … }
+//	if _, _, err := c.Exists(ctx, "/", client.AtLevel(client.Linearizable), client.WithZxid(&now)); err != nil { … }
 //	gate := recipes.NewMemoryGate(now + 1)
 //
 // All methods may be called from any goroutine. It asks no service and has no goroutine of its own.
@@ -32,6 +33,7 @@ type MemoryGate struct {
 	mu    sync.Mutex
 	floor client.Zxid // what a resource that is not known has seen, alone
 	known map[string]*guarded
+	uses  uint64 // that are over
 }
 
 // guarded is one resource.
@@ -39,6 +41,7 @@ type guarded struct {
 	turn  chan struct{} // has an element while somebody checks or acts
 	marks marks         // of whoever has the turn, or of the gate's mutex if there are no users
 	users int           // who have the turn, or wait for it; guarded by the gate's mutex
+	used  uint64        // the last of the gate's uses that was of this one; guarded by the gate's mutex
 }
 
 // NewMemoryGate returns a gate whose resources have seen the token begin, 0 for resources that are new.
@@ -65,7 +68,7 @@ func (g *MemoryGate) Do(ctx context.Context, resource string, token client.Zxid,
 
 func (g *MemoryGate) check(ctx context.Context, resource string, token client.Zxid, shared bool, act func() error) error {
 	r := g.enter(resource)
-	defer g.leave(resource, r)
+	defer g.leave(r)
 	select {
 	case r.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -95,19 +98,19 @@ func (g *MemoryGate) enter(resource string) *guarded {
 	return r
 }
 
-func (g *MemoryGate) leave(resource string, r *guarded) {
+func (g *MemoryGate) leave(r *guarded) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	r.users--
-	if r.users == 0 && r.marks.highest() <= g.floor {
-		delete(g.known, resource) // says no more than the floor
-	}
+	g.uses++
+	r.used = g.uses
 	if len(g.known) > gateResourcesMax {
 		g.forget()
 	}
 }
 
-// forget drops an eighth of the resources, and raises the floor to what they have seen. Those that are in use stay.
+// forget drops an eighth of the resources, the least recently used, and raises the floor to what they have seen. Those that are in
+// use stay.
 func (g *MemoryGate) forget() {
 	var idle []string
 	for resource, r := range g.known {
@@ -115,7 +118,7 @@ func (g *MemoryGate) forget() {
 			idle = append(idle, resource)
 		}
 	}
-	slices.SortFunc(idle, func(a, b string) int { return cmp.Compare(g.known[a].marks.highest(), g.known[b].marks.highest()) })
+	slices.SortFunc(idle, func(a, b string) int { return cmp.Compare(g.known[a].used, g.known[b].used) })
 	for _, resource := range idle[:(len(idle)+7)/8] {
 		g.floor = max(g.floor, g.known[resource].marks.highest())
 		delete(g.known, resource)

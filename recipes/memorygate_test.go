@@ -29,3 +29,18 @@ func TestMemoryGateForgetsNothingThatMatters(t *testing.T) {
 		}
 	}
 }
+
+// One that acts all the time is not refused, however old its hold is and however many others come and go.
+func TestMemoryGateRemembersWhoActs(t *testing.T) {
+	g := NewMemoryGate(0)
+	for i := range 2 * gateResourcesMax {
+		if i%1000 == 0 {
+			if err := g.Admit(t.Context(), "the leader's", 10); err != nil {
+				t.Fatalf("after %d others: %v", i, err)
+			}
+		}
+		if err := g.Admit(t.Context(), fmt.Sprint(i), client.Zxid(1000+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func (o *Observation) begin(ctx context.Context, last *Term) (err error) {
 		return nil
 	}
 	if last != nil {
-		if _, err = o.line.list(ctx, o.c, client.AsOf(last.At)); err == nil {
+		if _, err = o.line.list(ctx, o.c, client.AsOf(last.At), client.AtLeast(last.At)); err == nil {
 			o.asOf = last.At
 			o.line.next(last.At) // was told
 			return nil
@@ -107,7 +107,7 @@ func (o *Observation) tell() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ctx.Err() != nil {
-		err = client.ErrClosed
+		err = ErrReleased
 	}
 	o.err = failed("observe", o.line.path, err)
 	close(o.terms)
@@ -147,8 +147,9 @@ func (o *Observation) follow() error {
 // C returns the channel of the terms. It is closed when the observation has ended; [Observation.Err] then says why.
 func (o *Observation) C() <-chan Term { return o.terms }
 
-// Err returns why the observation has ended: client.ErrClosed after Close of it or of the client, client.ErrSessionExpired if the
-// client has no other session, client.ErrHandedOver, or a refusal of the service, all perhaps wrapped. It is nil before the end.
+// Err returns why the observation has ended: [ErrReleased] after [Observation.Close], client.ErrClosed after that of the client,
+// client.ErrSessionExpired if the client has no other session, client.ErrHandedOver, or a refusal of the service, all perhaps
+// wrapped. It is nil before the end.
 func (o *Observation) Err() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coxswain-io/coxswain/client"
 	"github.com/coxswain-io/coxswain/recipes"
+	"github.com/coxswain-io/coxswain/server/servertest"
 )
 
 // observe begins an observation that ends with the test.
@@ -81,7 +83,7 @@ func TestObservationTellsTermsAndValues(t *testing.T) {
 		t.Error(o.Err())
 	}
 	o.Close()
-	if _, open := <-o.C(); open || !errors.Is(o.Err(), client.ErrClosed) {
+	if _, open := <-o.C(); open || !errors.Is(o.Err(), recipes.ErrReleased) {
 		t.Errorf("closed: %v, %v", open, o.Err())
 	}
 }
@@ -235,6 +237,64 @@ func TestObserverThatDoesNotRead(t *testing.T) {
 	}
 	must(t, l.Resign(within(t)))
 	told(t, o, 0, "")
+}
+
+// TestObserverThatMissesAPartOfATransaction: what is missing begins between the ends of a leader and of the candidate behind it, and
+// nothing comes after them. The one that is dead as well has never led.
+func TestObserverThatMissesAPartOfATransaction(t *testing.T) {
+	root := tree(t)
+	watcher, doomed := view(t, root), view(t, root)
+	o := observe(t, recipes.NewElection(watcher, "/e")) // takes nothing as long as nobody takes what it tells
+	l, err := recipes.NewElection(doomed, "/e").Campaign(t.Context(), []byte("a"))
+	must(t, err)
+	many := func(n int, op client.Op) {
+		t.Helper()
+		_, err := doomed.Multi(within(t), slices.Repeat([]client.Op{op}, n)...)
+		must(t, err)
+	}
+	many(50, client.CreateOp("/e/candidate-", nil, client.Ephemeral(), client.Sequential()))
+	second := campaign(t, t.Context(), recipes.NewElection(watcher, "/e"), watcher, 52, "b")
+	for range 4 { // with what was before and comes now more than the 4096 and 16 events that wait for an observer
+		many(1000, client.SetOp(l.Path(), []byte("c")))
+	}
+	many(4096+16-4000-52-25, client.SetOp(l.Path(), []byte("d")))
+	must(t, watcher.KillSession(within(t), doomed.Session().ID))
+	next := wins(t, second)
+	for nextTerm(t, o).Zxid != next.Term() {
+	}
+	must(t, next.Resign(within(t)))
+	told(t, o, 0, "")
+}
+
+// TestObserveAfterWhatAServerHasYetToHear waits for it, also if the client's reads mostly do not.
+func TestObserveAfterWhatAServerHasYetToHear(t *testing.T) {
+	cluster := servertest.Start(t, 3)
+	behind := (cluster.Leader() + 1) % 3
+	at := func(server int) func(*client.Config) {
+		return func(c *client.Config) { c.Servers, c.Level = []string{cluster.Addrs()[server]}, client.Session }
+	}
+	near, away := cluster.Client(t, at(cluster.Leader())), cluster.Client(t, at(behind))
+	l, err := recipes.NewElection(near, "/e").Campaign(within(t), []byte("a"))
+	must(t, err)
+	cluster.Partition([]int{(behind + 1) % 3, (behind + 2) % 3}, []int{behind})
+	must(t, l.Proclaim(within(t), []byte("b")))
+	last, _, err := recipes.NewElection(near, "/e").Leader(within(t))
+	must(t, err)
+	begun := make(chan error)
+	go func() {
+		o, err := recipes.NewElection(away, "/e").Observe(within(t), recipes.ObserveAfter(last))
+		if err == nil {
+			o.Close()
+		}
+		begun <- err
+	}()
+	select {
+	case err := <-begun:
+		t.Fatalf("not waited for: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	cluster.Heal()
+	must(t, <-begun)
 }
 
 func TestObservationThatBeginsAtAnyTime(t *testing.T) {

@@ -62,7 +62,7 @@ func NewOnce(c *client.Client, path string, remember time.Duration) *Once {
 func (o *Once) Do(ctx context.Context, key string, step Step) (result []byte, ran bool, err error) {
 	name := "key-" + url.PathEscape(key)
 	path := join(join(o.path, "results"), name)
-	if o.remember < time.Millisecond {
+	if o.remember < time.Millisecond || o.remember > rememberMax {
 		return nil, false, &Error{Op: "once", Path: path, Err: client.ErrBadArguments, Detail: "remember it for " + o.remember.String()}
 	}
 	result, there, err := o.remembered(ctx, path)

@@ -87,8 +87,10 @@ func TestOnceTellsKeysApart(t *testing.T) {
 	if _, _, err := once.Do(within(t), strings.Repeat("k", 5000), nil); !errors.Is(err, client.ErrTooLarge) {
 		t.Error(err)
 	}
-	if _, _, err := recipes.NewOnce(c, tree(t), 0).Do(within(t), "k", nil); !errors.Is(err, client.ErrBadArguments) {
-		t.Error(err)
+	for _, remember := range []time.Duration{0, 100 * 365 * 24 * time.Hour} {
+		if _, _, err := recipes.NewOnce(c, tree(t), remember).Do(within(t), "k", nil); !errors.Is(err, client.ErrBadArguments) {
+			t.Error(err)
+		}
 	}
 }
 

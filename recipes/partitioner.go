@@ -15,7 +15,7 @@ import (
 //	/work                                     container
 //	/work/members/a                           ephemeral: a member
 //	/work/members/b
-//	/work/locks/orders-0/lock-0000000003      the [Lock] of a partition, held by its owner
+//	/work/locks/p-orders-0/lock-0000000003    the [Lock] of a partition, held by its owner
 //
 // Every member computes from the list of members who should own what, by rendezvous hashing: the member whose hash with the
 // partition is the highest. Nobody has to be asked and nothing is written but the locks. When one of m members goes, its
@@ -35,6 +35,8 @@ import (
 // All members must be given the same partitions; one that only some know is spread over all, and not owned if it falls to a
 // member that does not know it. A change of members costs each member one wake-up and one read of the list, and a write for
 // each partition that it gains or gives back.
+//
+// A partition is named by any text. It is escaped in the tree as in a URL, behind "p-".
 //
 // It is kazoo's SetPartitioner, which waits until the members have not changed for half a minute, and then has all of them
 // release everything and acquire it anew. Consumer groups of Kafka have a coordinator for it.

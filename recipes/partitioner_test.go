@@ -132,6 +132,17 @@ func quit(t testing.TB, own *recipes.Partitions) {
 	}
 }
 
+// abandon is quit for a member that does not give back what it has.
+func abandon(t testing.TB, own *recipes.Partitions) {
+	t.Helper()
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := own.Close(over); err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	quit(t, own)
+}
+
 func TestPartitionerMovesWhenMembersComeAndGo(t *testing.T) {
 	root := tree(t)
 	l := newLedger(t)
@@ -179,7 +190,7 @@ func TestPartitionIsHandedOverByItsOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer quit(t, first)
+	defer abandon(t, first)
 	var all []*recipes.Partition
 	for range 8 {
 		all = append(all, <-first.C())
@@ -188,7 +199,7 @@ func TestPartitionIsHandedOverByItsOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer quit(t, second)
+	defer abandon(t, second)
 
 	watcher := view(t, root)
 	var revoked *recipes.Partition
@@ -202,7 +213,7 @@ func TestPartitionIsHandedOverByItsOwner(t *testing.T) {
 		}
 		return revoked != nil
 	})
-	line := workPath + "/locks/" + "orders%2F" + revoked.Name[len("orders/"):]
+	line := workPath + "/locks/" + "p-orders%2F" + revoked.Name[len("orders/"):]
 	eventually(t, "the next one is in line", func() bool { return inLine(t, watcher, line) == 2 })
 	if err := revoked.Err(); err != nil {
 		t.Errorf("it is still owned: %v", err)
@@ -240,7 +251,7 @@ func TestPartitionsThatAreNotTakenGoBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer quit(t, busy)
+	defer abandon(t, busy)
 	<-busy.C()
 	quit(t, lazy)
 	for range 7 {
@@ -253,7 +264,7 @@ func TestPartitionThatIsReleasedComesAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer quit(t, own)
+	defer abandon(t, own)
 	first := <-own.C()
 	if err := first.Release(within(t)); err != nil {
 		t.Fatal(err)
@@ -289,14 +300,20 @@ func TestPartitionsEnd(t *testing.T) {
 		if err := p.Err(); err != nil {
 			t.Errorf("it is owned until it is released: %v", err)
 		}
-		quit(t, own)
+		ctx, cancel := context.WithCancel(t.Context())
+		leaves := background(func() error { return own.Close(ctx) })
+		cancel()
+		if err := outcome(t, "leaving", leaves); !errors.Is(err, context.Canceled) {
+			t.Errorf("without waiting for a partition that is owned: %v", err)
+		}
 		if err := p.Err(); !errors.Is(err, recipes.ErrReleased) {
 			t.Error(err)
 		}
+		quit(t, own)
 	})
 	t.Run("somebody deletes the lock", func(t *testing.T) {
 		_, own, p := join("lock")
-		defer quit(t, own)
+		defer abandon(t, own)
 		if err := watcher.Delete(within(t), p.Path()); err != nil {
 			t.Fatal(err)
 		}
@@ -338,7 +355,7 @@ func TestPartitionsEnd(t *testing.T) {
 	})
 	t.Run("its name is taken", func(t *testing.T) {
 		_, own, _ := join("taken")
-		defer quit(t, own)
+		defer abandon(t, own)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		why := errors.New("impatient")
 		joins := background(func() error {
@@ -353,6 +370,96 @@ func TestPartitionsEnd(t *testing.T) {
 			t.Errorf("the member of that name is gone: %v", err)
 		}
 	})
+}
+
+// Who leaves is waited for, as long as there is time, and loses nothing that he is working on.
+func TestPartitionsAreFinishedBeforeTheMemberLeaves(t *testing.T) {
+	root := tree(t)
+	own, err := recipes.NewPartitioner(view(t, root), workPath, []string{"p", "q"}).Join(within(t), "m")
+	must(t, err)
+	first, second := <-own.C(), <-own.C()
+	leaves := background(func() error { return own.Close(within(t)) })
+	done(t, "revoked", first.Revoked())
+	done(t, "revoked", second.Revoked())
+	other, err := recipes.NewPartitioner(view(t, root), workPath, []string{"p", "q"}).Join(within(t), "m") // the name is free
+	must(t, err)
+	defer abandon(t, other)
+	must(t, first.Release(within(t)))
+	if next := <-other.C(); next.Name != first.Name { // at once
+		t.Errorf("%s, not %s", next.Name, first.Name)
+	}
+	_, err = second.Commit(within(t), client.CreateOp("/result", nil))
+	must(t, err)
+	select {
+	case err := <-leaves:
+		t.Errorf("one is still owned: %v", err)
+	default:
+	}
+	must(t, second.Release(within(t)))
+	must(t, outcome(t, "leaving", leaves))
+	if next := <-other.C(); next.Name != second.Name {
+		t.Errorf("%s, not %s", next.Name, second.Name)
+	}
+}
+
+func TestPartitionsHaveAnyNames(t *testing.T) {
+	names := []string{"", ".", "..", "a/b", "\xff"}
+	own, err := recipes.NewPartitioner(view(t, tree(t)), workPath, names).Join(within(t), "m")
+	must(t, err)
+	defer abandon(t, own)
+	got := map[string]bool{}
+	for range names {
+		select {
+		case p := <-own.C():
+			got[p.Name] = true
+		case <-within(t).Done():
+			t.Fatalf("owned: %v", got)
+		}
+	}
+	if len(got) != len(names) {
+		t.Errorf("%v", got)
+	}
+}
+
+// The name of a member whose session has ended may be another process's when it comes back: then it owns nothing.
+func TestPartitionsOfAMemberWhoseNameIsTaken(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	comesBack, stays, watcher := cluster.Client(t, renewing), cluster.Client(t), cluster.Client(t)
+	first, err := recipes.NewPartitioner(comesBack, workPath, []string{"p"}).Join(within(t), "m")
+	must(t, err)
+	lost := <-first.C()
+	id := comesBack.Session().ID
+	cluster.HoldSession(id)
+	cluster.ExpireSession(id)
+	second, err := recipes.NewPartitioner(stays, workPath, []string{"p"}).Join(within(t), "m")
+	must(t, err)
+	p := <-second.C()
+	cluster.ReleaseSession(id)
+	eventually(t, "renewed", func() bool { return comesBack.Session().Renewals == 1 })
+	must(t, lost.Release(within(t)))
+	_, _, err = watcher.Create(within(t), workPath+"/members/other", nil) // somebody comes and goes: everybody looks
+	must(t, err)
+	must(t, watcher.Delete(within(t), workPath+"/members/other"))
+	must(t, p.Release(within(t)))
+	again := <-second.C()
+	if n := inLine(t, watcher, workPath+"/locks/p-p"); n != 1 {
+		t.Errorf("%d want what one should own", n)
+	}
+	must(t, watcher.KillSession(within(t), stays.Session().ID)) // now its name is free again
+	done(t, "the context", again.Context().Done())
+	select {
+	case own := <-first.C():
+		must(t, own.Release(within(t)))
+	case <-within(t).Done():
+		t.Error("the first is a member again, and owns nothing")
+	}
+	must(t, watcher.Delete(within(t), workPath+"/members/m"))
+	for own := range first.C() {
+		must(t, own.Release(within(t)))
+	}
+	eventually(t, "nothing is watched", func() bool { return cluster.Server(0).Status().Watches == 0 })
+	quit(t, first)
+	abandon(t, second)
 }
 
 // TestPartitionerUnderFaults: members die, hang, are cut off and come back. At no moment are there two live contexts for one

@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -20,10 +21,13 @@ type Partitions struct {
 
 	out     chan *Partition
 	steps   chan step
-	closing chan struct{} // Close was called: everything is given back
+	closing chan struct{} // Close was called: everything is to be given back
 	close   sync.Once
-	done    chan struct{} // the goroutine below has ended
+	overdue chan struct{} // and is taken, as it was not given back in time
+	take    sync.Once
+	done    chan struct{} // nothing is assigned any more
 	err     error         // why; after done
+	left    chan struct{} // all goroutines have ended
 	stop    context.CancelFunc
 	tenures sync.WaitGroup
 
@@ -46,8 +50,9 @@ type step struct {
 	err error // it has failed
 }
 
-// Partition is one that this member owns, for as long as the Context of its hold lives. It must be released in any case:
-// until then this member does not get it again, and, unless its session has ended, nobody else does.
+// Partition is one that this member owns, for as long as the Context of its hold lives, which may have ended by the time that it is
+// received. It must be released in any case: until then this member does not get it again, and, unless its session has ended,
+// nobody else does.
 type Partition struct {
 	*Hold
 	Name string
@@ -71,7 +76,8 @@ func newPartitions(p *Partitioner, member string, watch *client.PersistentWatch,
 	ctx, cancel := context.WithCancel(context.Background())
 	ps := &Partitions{
 		of: p, member: member, watch: watch, registration: registration, stop: cancel, held: map[string]*tenure{},
-		out: make(chan *Partition), steps: make(chan step), closing: make(chan struct{}), done: make(chan struct{}),
+		out: make(chan *Partition), steps: make(chan step), closing: make(chan struct{}), overdue: make(chan struct{}),
+		done: make(chan struct{}), left: make(chan struct{}),
 	}
 	go ps.run(ctx)
 	return ps
@@ -94,26 +100,44 @@ func (p *Partitions) Err() error {
 	}
 }
 
-// Close leaves the members and gives back all partitions, whose contexts end. It returns when that is done. If ctx ends first it
-// fails with its cause, and the rest is done as soon as the service is reached. Close may be called again.
+// Close leaves. All partitions are revoked, and this is no member any more, so each can go to the next one as soon as it is released.
+// Close returns when all are: it waits for their users, who must not be waiting for it. If ctx ends first, the contexts of the
+// others end, they are given back as if by [Partition.Release], and Close fails with the cause of ctx; after half a second at
+// most, and what is not done by then is done as soon as the service is reached. So ctx should have a deadline; one that has ended
+// waits for nobody's work. Close may be called again.
 func (p *Partitions) Close(ctx context.Context) error {
 	p.close.Do(func() { close(p.closing) })
 	p.stop()
-	p.watch.Close()
 	err := p.registration.Close(ctx)
-	if err == nil {
-		err = finish(ctx, func(context.Context) error {
-			<-p.done
-			p.tenures.Wait()
-			return nil
-		})
+	select {
+	case <-p.left:
+	case <-ctx.Done():
+		err = cmp.Or(err, p.seize(ctx))
 	}
 	return failed("leave", p.of.path, err)
 }
 
+// seize takes away what was not given back before ctx ended.
+func (p *Partitions) seize(ctx context.Context) error {
+	select {
+	case <-p.left:
+		return nil
+	default:
+	}
+	p.take.Do(func() { close(p.overdue) })
+	select {
+	case <-p.left:
+	case <-time.After(withdrawGrace):
+	}
+	return ended(ctx)
+}
+
 // run assigns until the member ends. Nobody else sends to C, or touches what is held.
 func (p *Partitions) run(ctx context.Context) {
+	defer close(p.left)
+	defer p.tenures.Wait()
 	p.err = failed("assign", p.of.path, p.assign(ctx))
+	p.watch.Close()
 	p.stop() // who is in line
 	for _, t := range p.held {
 		t.revoke()
@@ -128,28 +152,37 @@ func (p *Partitions) run(ctx context.Context) {
 func (p *Partitions) assign(ctx context.Context) error {
 	wanted, err := p.look(ctx)
 	for {
+		state, changed := p.registration.State()
+		if state.Final() {
+			return p.end()
+		}
 		var retry <-chan time.Time
+		switch {
+		case state != client.RegistrationUp: // a member of this name may be there: another process
+			p.pursue(ctx, nil)
+		case err == nil:
+			p.pursue(ctx, wanted)
+		}
 		if err != nil {
 			if ctx.Err() != nil || p.final() {
 				return p.end()
 			}
 			retry = time.After(partitionRetry)
-		} else {
-			p.pursue(ctx, wanted)
-		}
-		state, changed := p.registration.State()
-		if state.Final() {
-			return p.end()
 		}
 		var out chan *Partition
 		var first *Partition
-		if len(p.ready) > 0 {
-			out, first = p.out, p.ready[0]
+		var over <-chan struct{}
+		if p.discard(func(own *Partition) bool { return own.Err() != nil }); len(p.ready) > 0 {
+			out, first, over = p.out, p.ready[0], p.ready[0].Context().Done()
 		}
 		select {
 		case <-ctx.Done():
 			return p.end()
 		case <-changed:
+			if state, _ := p.registration.State(); state == client.RegistrationUp {
+				wanted, err = p.look(ctx)
+			}
+		case <-over:
 		case _, open := <-p.watch.C():
 			if !open {
 				return p.end()
@@ -160,7 +193,7 @@ func (p *Partitions) assign(ctx context.Context) error {
 		case out <- first:
 			p.ready = p.ready[1:]
 		case s := <-p.steps:
-			p.take(s)
+			p.note(s)
 			if s.err != nil { // mostly the end of a session, and then the members are others as well
 				err = s.err
 			}
@@ -194,13 +227,7 @@ func (p *Partitions) pursue(ctx context.Context, wanted map[string]bool) {
 			t.revoke()
 		}
 	}
-	p.ready = slices.DeleteFunc(p.ready, func(own *Partition) bool {
-		useless := !wanted[own.Name] || own.Err() != nil
-		if useless {
-			own.giveUp()
-		}
-		return useless
-	})
+	p.discard(func(own *Partition) bool { return !wanted[own.Name] })
 	for name := range wanted {
 		if p.held[name] != nil {
 			continue
@@ -213,8 +240,19 @@ func (p *Partitions) pursue(ctx context.Context, wanted map[string]bool) {
 	}
 }
 
-// take notes what a tenure has come to.
-func (p *Partitions) take(s step) {
+// discard gives back partitions that nobody has seen.
+func (p *Partitions) discard(useless func(*Partition) bool) {
+	p.ready = slices.DeleteFunc(p.ready, func(own *Partition) bool {
+		if useless(own) {
+			own.giveUp()
+			return true
+		}
+		return false
+	})
+}
+
+// note notes what a tenure has come to.
+func (p *Partitions) note(s step) {
 	if s.own == nil {
 		delete(p.held, s.name)
 		return
@@ -226,7 +264,7 @@ func (p *Partitions) take(s step) {
 // serve gets in line for a partition, owns it, and gives it back.
 func (p *Partitions) serve(line context.Context, t *tenure) {
 	defer t.cancel()
-	hold, err := NewLock(p.of.c, join(p.of.path, "locks/"+nodeName(t.name))).Acquire(line)
+	hold, err := NewLock(p.of.c, join(p.of.path, "locks/p-"+nodeName(t.name))).Acquire(line)
 	if err != nil {
 		if line.Err() != nil {
 			err = nil
@@ -236,14 +274,26 @@ func (p *Partitions) serve(line context.Context, t *tenure) {
 	}
 	own := &Partition{Hold: hold, Name: t.name, revoked: make(chan struct{}), released: make(chan struct{})}
 	if p.tell(step{tenure: t, own: own}) {
-		select {
-		case <-own.released:
-		case <-p.closing:
-		}
+		p.awaitRelease(own)
 	}
 	// The user's own release may have been given up. This one ends with the session at the latest.
 	_ = hold.Release(context.WithoutCancel(line))
 	p.tell(step{tenure: t})
+}
+
+// awaitRelease returns when a partition is to be given back for its user, or was by him. When the member leaves, one that is lost
+// is not waited for.
+func (p *Partitions) awaitRelease(own *Partition) {
+	select {
+	case <-own.released:
+		return
+	case <-p.closing:
+	}
+	select {
+	case <-own.released:
+	case <-own.Context().Done():
+	case <-p.overdue:
+	}
 }
 
 // tell reports a step, and whether anybody has heard it.

@@ -24,6 +24,9 @@ import (
 // What it cannot: keep effects elsewhere from happening twice, when a consumer dies, or is paused for longer than its session's
 // timeout, between the work and the acknowledgement. Those are given [Hold.Fence], or are made so that twice does no harm.
 //
+// The order holds for the first ten thousand million items of a queue. Nobody else should create nodes below an item, or it
+// counts as taken.
+//
 // Putting costs one write; taking one if nobody else takes the same item at the same time, and one or two more if somebody does;
 // acknowledging one. The items are in the memory of every server: this is for coordination, for some thousands of items and
 // not for millions. The nodes of an empty queue are containers, which the service removes. Its counterparts are kazoo's
@@ -41,6 +44,9 @@ const (
 	priorityDefault = 500
 	priorityMax     = 999
 )
+
+// ErrEmpty: there is nothing to take.
+var ErrEmpty = errors.New("nothing to take")
 
 // NewQueue returns the queue of a path, which need not exist. It does not ask the service.
 func NewQueue(c *client.Client, path string) *Queue { return &Queue{c: c, path: path} }
@@ -88,14 +94,17 @@ func (q *Queue) Len(ctx context.Context) (int64, error) {
 	return stat.NumChildren, failed("len", q.path, err)
 }
 
-// TryTake is [Queue.Take] that does not wait: if there is no item that nobody is at work on, it returns nil and no error.
+// TryTake is [Queue.Take] that does not wait: if there is no item that nobody is at work on, it fails with [ErrEmpty].
 func (q *Queue) TryTake(ctx context.Context) (*Delivery, error) {
 	if err := q.c.Sync(ctx); err != nil { // what was put before the call is seen
 		return nil, failed("take", q.path, err)
 	}
 	for {
-		d, found, err := q.take(ctx)
-		if err != nil || d != nil || !found {
+		d, again, err := q.take(ctx)
+		if d == nil && err == nil && !again {
+			err = ErrEmpty
+		}
+		if d != nil || err != nil {
 			return d, failed("take", q.path, err)
 		}
 	}
@@ -200,7 +209,9 @@ func (q *Queue) claim(ctx context.Context, item node) (*Delivery, error) {
 			return nil, errors.Join(err, remove(ctx, q.c, []node{n}))
 		}
 		return &Delivery{Hold: h, item: item, data: read.Data, attempt: (read.Stat.Cversion + 1) / 2}, nil
-	}, func(ctx context.Context, d *Delivery) error { return d.Release(ctx) })
+	}, func(ctx context.Context, d *Delivery) error {
+		return insist(ctx, q.c, func(ctx context.Context) error { return d.Release(ctx) })
+	})
 }
 
 func (q *Queue) items() string { return join(q.path, itemsName) }
@@ -220,13 +231,15 @@ func (d *Delivery) Data() []byte { return d.data }
 // ItemPath returns the path of the item's node, which [Queue.Put] has returned; it names the item as long as the queue's node lives.
 func (d *Delivery) ItemPath() string { return d.item.path }
 
-// Attempt returns how many times the item was taken, this time included: above 1 somebody may have done a part of the work.
-// An item that makes its consumers die can be told by it.
+// Attempt returns how many times the item was taken, this time included: above 1 somebody may have done a part of the work. An item
+// that makes its consumers die can be told by it, with some patience: a [Queue.Take] whose context ends in the very moment counts as
+// well.
 func (d *Delivery) Attempt() int64 { return d.attempt }
 
 // Ack removes the item, which has been dealt with, and carries out operations in the same transaction; it returns their
-// results. If the item is not this consumer's any more nothing happens at all and the error is [ErrLost], wrapped; other
-// errors are those of [Hold.Commit], and the item is then still this consumer's.
+// results. The delivery is over then, and needs no [Hold.Release]. If the item is not this consumer's any more nothing happens
+// at all and the error is [ErrLost], wrapped. Other errors are those of [Hold.Commit]: what was refused leaves the item this
+// consumer's, but if ctx ends first the acknowledgement may be carried out later, and the delivery end with [ErrLost].
 func (d *Delivery) Ack(ctx context.Context, ops ...client.Op) ([]client.Result, error) {
 	results, err := d.commitLast(ctx, slices.Concat(ops, []client.Op{client.DeleteTreeOp(d.item.path, client.IfCzxid(d.item.czxid))})...)
 	if err != nil {

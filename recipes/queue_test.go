@@ -52,7 +52,7 @@ func TestQueueOrder(t *testing.T) {
 	for _, want := range []string{"first", "a", "b", "c", "last"} {
 		ack(t, take(t, q, want))
 	}
-	if d, err := q.TryTake(within(t)); d != nil || err != nil {
+	if d, err := q.TryTake(within(t)); d != nil || !errors.Is(err, recipes.ErrEmpty) {
 		t.Errorf("%v, %v", d, err)
 	}
 	if n, err := q.Len(within(t)); n != 0 || err != nil {
@@ -71,7 +71,7 @@ func TestQueueGivesAnItemToOneUntilItIsGivenBack(t *testing.T) {
 	put(t, q, "a")
 	put(t, q, "b")
 	a, b := take(t, q, "a"), take(t, other, "b")
-	if d, err := other.TryTake(within(t)); d != nil || err != nil {
+	if d, err := other.TryTake(within(t)); d != nil || !errors.Is(err, recipes.ErrEmpty) {
 		t.Errorf("%v, %v", d, err)
 	}
 	if a.Attempt() != 1 {
@@ -127,7 +127,7 @@ func TestQueuePutIsPartOfATransaction(t *testing.T) {
 	if _, err := c.Multi(within(t), q.PutOp([]byte("a")), client.CheckOp("/absent")); !errors.Is(err, client.ErrNoNode) {
 		t.Fatal(err)
 	}
-	if d, err := q.TryTake(within(t)); d != nil || err != nil {
+	if d, err := q.TryTake(within(t)); d != nil || !errors.Is(err, recipes.ErrEmpty) {
 		t.Errorf("%v, %v", d, err)
 	}
 	if _, err := c.Multi(within(t), q.PutOp([]byte("b")), client.CreateOp("/order", nil)); err != nil {

@@ -163,9 +163,19 @@ func (l *RateLimiter) do(ctx context.Context, n int, patient bool) error {
 	case <-d.done:
 		return d.err
 	case <-ctx.Done():
-		l.lookAgain()
+		l.forget(d)
 		return ended(ctx)
 	}
+}
+
+// forget takes a call that was given up out of the line: while the service is away the next look at it may be far.
+func (l *RateLimiter) forget(d *drawing) {
+	l.mu.Lock()
+	if at := slices.Index(l.line, d); at >= 0 {
+		l.line = slices.Delete(l.line, at, at+1)
+	}
+	l.mu.Unlock()
+	l.lookAgain()
 }
 
 // lookAgain wakes the goroutine that serves if it sleeps: somebody has come or given up, or the limit is another.
@@ -209,13 +219,22 @@ func (l *RateLimiter) serve() {
 	}
 }
 
-// sleep waits until there can be enough, or somebody comes or gives up.
+// sleep waits until there can be enough, or somebody comes or gives up, or the client has ended.
 func (l *RateLimiter) sleep(pause time.Duration) {
 	timer := time.NewTimer(min(max(pause, time.Millisecond), bucketPauseMax))
 	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-l.wake:
+	for {
+		state, changed := l.cell.c.State()
+		if state.Final() {
+			break
+		}
+		select {
+		case <-changed:
+			continue
+		case <-timer.C:
+		case <-l.wake:
+		}
+		break
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -168,6 +168,34 @@ func TestRateLimiterServesAProcessInOrder(t *testing.T) {
 	}
 }
 
+func TestRateLimiterForgetsCallersWhoGiveUp(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	c := cluster.Client(t)
+	l := recipes.NewRateLimiter(c, "/l", 1e6, 1000)
+	must(t, l.Wait(within(t), 1))
+	cluster.HoldSession(c.Session().ID)
+	left := givenUp(t, func(ctx context.Context) { _ = l.Wait(ctx, 1) })
+	eventually(t, "all but those of the write under way are forgotten", func() bool { return left() < 10 })
+	cluster.ReleaseSession(c.Session().ID)
+}
+
+// Who waits for tokens, and not for the service, is told at once as well that the client is closed.
+func TestRateLimiterEndsWithItsClient(t *testing.T) {
+	c := dial(t)
+	l := recipes.NewRateLimiter(c, tree(t), seldom, 1)
+	must(t, l.Wait(within(t), 1))
+	waits := background(func() error { return l.Wait(t.Context(), 1) })
+	for range 3 { // it has looked by then
+		_, err := l.Allow(within(t), 1)
+		must(t, err)
+	}
+	begin := time.Now()
+	must(t, c.Close(within(t)))
+	if err := outcome(t, "waiting", waits); !errors.Is(err, client.ErrClosed) || time.Since(begin) > 5*time.Second {
+		t.Errorf("%v after %v", err, time.Since(begin))
+	}
+}
+
 func TestRateLimiterEndsWithItsSession(t *testing.T) {
 	cluster := servertest.Start(t, 1)
 	c := cluster.Client(t)

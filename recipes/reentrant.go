@@ -3,7 +3,6 @@ package recipes
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/coxswain-io/coxswain/client"
 )
@@ -11,13 +10,17 @@ import (
 // ReentrantLock is a [Lock] that whoever has it can take again without waiting for himself, so that a function which needs
 // the lock may call another one that needs it too.
 //
-// Go has no identity of threads to go by. The chain of calls is told by the context: an Acquire whose ctx descends from the
-// [ReentrantHold.Context] of a hold of this very ReentrantLock enters again, at once and without asking the service. Any other
-// ctx stands for somebody else, who waits in line, also in the same goroutine: there it would be for ever.
+// Go has no identity of threads to go by. The chain of calls is told by the context: an Acquire whose ctx descends from
+// [ReentrantHold.With], or from the [ReentrantHold.Context], of a hold of this very ReentrantLock enters again, at once and
+// without asking the service. Any other ctx stands for somebody else, who waits in line, also in the same goroutine: there it
+// would be for ever.
 //
-//	outer, err := lock.Acquire(ctx)
-//	…
-//	inner, err := lock.Acquire(outer.Context())
+//	func transfer(ctx context.Context) error {
+//		h, err := lock.Acquire(ctx)
+//		…
+//		defer h.Release(context.WithoutCancel(ctx))
+//		return withdraw(h.With(ctx)) // which acquires the lock too, and ends with the request as well as with the lock
+//	}
 //
 // Everybody who is given such a context has the lock, several goroutines together if they share it; it excludes them from each
 // other no more than a lock that one of them had taken for all.
@@ -39,7 +42,7 @@ func NewReentrantLock(c *client.Client, path string, options ...LockOption) *Ree
 	return &ReentrantLock{NewLock(c, path, options...)}
 }
 
-// Acquire enters again if ctx descends from a hold's context, and otherwise waits until the lock is this caller's. If the hold
+// Acquire enters again if ctx descends from a hold, and otherwise waits until the lock is this caller's. If the hold
 // that ctx descends from was released, with all its entries, ctx counts as any other.
 //
 // Errors: those of [Lock.Acquire]; and if the lock that ctx descends from was lost, why: the cause of the hold's context.
@@ -60,7 +63,7 @@ func (l *ReentrantLock) acquire(ctx context.Context, first func(context.Context)
 			return newReentrantHold(ctx, e), nil
 		}
 	}
-	e := &entries{count: 1}
+	e := &entries{lock: l, count: 1}
 	ctx = context.WithValue(ctx, entriesKey{l}, e)
 	var err error
 	if e.hold, err = first(ctx); err != nil {
@@ -74,6 +77,7 @@ type entriesKey struct{ lock *ReentrantLock }
 
 // entries are all that one chain of calls has of a lock at a time.
 type entries struct {
+	lock *ReentrantLock
 	hold *Hold // set before anybody else can see it
 
 	mu    sync.Mutex
@@ -111,11 +115,9 @@ type ReentrantHold struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
-	released atomic.Bool
-
-	mu      sync.Mutex // held by one Release
-	counted bool       // as released
-	last    bool       // of all: it gives back the lock
+	mu       sync.Mutex
+	released bool
+	last     bool // of all: it gives back the lock
 }
 
 func newReentrantHold(ctx context.Context, e *entries) *ReentrantHold {
@@ -128,8 +130,19 @@ func newReentrantHold(ctx context.Context, e *entries) *ReentrantHold {
 }
 
 // Context returns a context that ends when this entry is released, with [ErrReleased], or the lock can no longer be assumed
-// to be held, as [Hold.Context]. Acquire with it, or with one that descends from it, enters again.
+// to be held, as [Hold.Context]. It has the values of the context that the entry was acquired with, not its deadline. Acquire with
+// it, or with one that descends from it, enters again.
 func (h *ReentrantHold) Context() context.Context { return h.ctx }
+
+// With returns a context with the values and the deadline of ctx, which ends when ctx does or [ReentrantHold.Context] does, for
+// the same reason. Acquire with it, or with one that descends from it, enters again. It takes some memory until then, so that it is
+// made once per entry or call and not in a loop.
+func (h *ReentrantHold) With(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, entriesKey{h.of.lock}, h.of))
+	stop := context.AfterFunc(h.ctx, func() { cancel(context.Cause(h.ctx)) })
+	context.AfterFunc(ctx, func() { stop() })
+	return ctx
+}
 
 // Err returns nil while the lock is certain and this entry not released, and why it is not afterwards, see [Hold.Err].
 func (h *ReentrantHold) Err() error {
@@ -151,24 +164,43 @@ func (h *ReentrantHold) Checks() []client.Op { return h.of.hold.Checks() }
 // Commit carries out operations as one transaction if the lock is still held, and otherwise nothing; see [Hold.Commit]. After this
 // entry was released it fails with [ErrReleased].
 func (h *ReentrantHold) Commit(ctx context.Context, ops ...client.Op) ([]client.Result, error) {
-	if h.released.Load() {
+	if h.left() {
 		return nil, &Error{Op: "commit", Path: h.of.hold.path, Err: ErrReleased}
 	}
 	return h.of.hold.Commit(ctx, ops...)
 }
 
 // Release leaves this entry; its context ends. The last of all gives the lock back as [Hold.Release] does, with its errors; the
-// others ask nobody and return nil. It may be called again.
+// others ask nobody and return nil. It may be called again. With a context of this lock's own, which a release ends, it waits for half
+// a second, unless context.WithoutCancel was applied to it.
 func (h *ReentrantHold) Release(ctx context.Context) error {
-	h.released.Store(true)
+	own := ctx.Value(entriesKey{h.of.lock}) == h.of && ctx.Done() != nil
+	last := h.leave()
 	h.cancel(ErrReleased)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.counted {
-		h.counted, h.last = true, h.of.leave()
-	}
-	if !h.last {
+	if !last {
 		return nil
 	}
+	if own {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawGrace)
+		defer cancel()
+		ctx = grace
+	}
 	return h.of.hold.Release(ctx)
+}
+
+// left reports whether this entry was released, whatever else has ended its context before.
+func (h *ReentrantHold) left() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.released
+}
+
+// leave leaves once, and reports, as often as it is asked, whether that gives back the lock.
+func (h *ReentrantHold) leave() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.released {
+		h.released, h.last = true, h.of.leave()
+	}
+	return h.last
 }

@@ -59,7 +59,7 @@ func TestReentrantLockIsFreeWhenAllEntriesAreReleased(t *testing.T) {
 	if _, err := inner.Commit(within(t), client.CreateOp(path+"-in-time", nil)); err != nil {
 		t.Error(err)
 	}
-	if _, err := l.TryAcquire(outer.Context()); !errors.Is(err, recipes.ErrReleased) {
+	if _, err := l.TryAcquire(outer.Context()); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that has ended: %v", err)
 	}
 	again, err := l.TryAcquire(context.WithoutCancel(outer.Context())) // still inside
@@ -148,4 +148,41 @@ func TestReentrantLockGivesUp(t *testing.T) {
 	eventually(t, "only the holder is left", func() bool { return inLine(t, watcher, path) == 1 })
 	release(t, h)
 	leave(t, enterLock(t, l, within(t)))
+}
+
+// A context that enters again ends with its own deadline, or with the entry, and keeps its values.
+func TestReentrantLockWithAnotherContext(t *testing.T) {
+	l := recipes.NewReentrantLock(dial(t), tree(t))
+	outer := enterLock(t, l, within(t))
+	type key struct{}
+	why := errors.New("no time")
+	request, cancel := context.WithCancelCause(context.WithValue(within(t), key{}, "request"))
+	ctx := outer.With(request)
+	deadline, _ := request.Deadline()
+	if d, ok := ctx.Deadline(); !ok || !d.Equal(deadline) || ctx.Value(key{}) != "request" {
+		t.Errorf("deadline %v, %v, value %v", d, ok, ctx.Value(key{}))
+	}
+	leave(t, enterLock(t, l, ctx))
+	cancel(why)
+	if _, err := l.Acquire(ctx); !errors.Is(err, why) {
+		t.Errorf("when the request is over: %v", err)
+	}
+	if err := outer.Err(); err != nil {
+		t.Error(err)
+	}
+	ctx = outer.With(within(t))
+	inner := enterLock(t, l, ctx)
+	leave(t, outer)
+	done(t, "the context of what is released", ctx.Done())
+	if !errors.Is(context.Cause(ctx), recipes.ErrReleased) || inner.Err() != nil {
+		t.Errorf("%v, %v", context.Cause(ctx), inner.Err())
+	}
+	// The last release ends its own context, and yet waits for the service.
+	if err := inner.Release(inner.With(within(t))); err != nil {
+		t.Error(err)
+	}
+	again := enterLock(t, l, within(t))
+	if err := again.Release(again.Context()); err != nil {
+		t.Error(err)
+	}
 }

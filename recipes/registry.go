@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/coxswain-io/coxswain/client"
 )
@@ -40,15 +41,20 @@ import (
 // lease for each address.
 //
 // Other nodes below the path whose data are like those above count too, persistent ones as well: that is a service that does
-// not know this package. Those whose data are different do not. A Registry is stateless: all methods may be called from any
-// goroutine.
+// not know this package. Those whose data are different do not. A Registry remembers nothing but the ids of its own instances: a
+// process has one per client. All methods may be called from any goroutine.
 type Registry struct {
 	c    *client.Client
 	path string
+
+	mu  sync.Mutex
+	own map[string]*client.Registration // by their paths; nil: is being registered
 }
 
 // NewRegistry returns the registry at a path, which need not exist. It does not ask the service.
-func NewRegistry(c *client.Client, path string) *Registry { return &Registry{c: c, path: path} }
+func NewRegistry(c *client.Client, path string) *Registry {
+	return &Registry{c: c, path: path, own: map[string]*client.Registration{}}
+}
 
 // Service is what an instance of a service tells about itself.
 type Service struct {

@@ -150,6 +150,49 @@ func TestSignsOfLifeAreNotWritten(t *testing.T) {
 	}
 }
 
+// TestInstanceIsCriticalWhateverTheNote: what does not fit would leave it passing for all others.
+func TestInstanceIsCriticalWhateverTheNote(t *testing.T) {
+	r := recipes.NewRegistry(view(t, tree(t)), "/s")
+	large := func(n int) recipes.Service {
+		return recipes.Service{Name: "web", ID: "a", Address: "a:1", Metadata: map[string]string{"m": strings.Repeat("x", n)}}
+	}
+	if _, err := r.Register(within(t), large(1<<20-200)); !errors.Is(err, client.ErrTooLarge) {
+		t.Errorf("no room for a note: %v", err)
+	}
+	i, err := r.Register(within(t), large(1<<20-8<<10-200))
+	must(t, err)
+	for letter, want := range map[string]int{"x": 1024, "ß": 512, "€": 341, "\x00": 1024} {
+		i.Fail(strings.Repeat(letter, 1<<20))
+		sees(t, r, "a", "critical: "+strings.Repeat(letter, want))
+	}
+	must(t, i.Close(within(t)))
+}
+
+// TestRegistryHasAnIDOnce: the second instance would be the node of the first.
+func TestRegistryHasAnIDOnce(t *testing.T) {
+	c := view(t, tree(t))
+	r := recipes.NewRegistry(c, "/s")
+	again := recipes.Service{Name: "web", ID: "a", Address: "b:1"}
+	first := register(t, r, "a")
+	if _, err := r.Register(within(t), again); !errors.Is(err, client.ErrNodeExists) {
+		t.Errorf("while it is there: %v", err)
+	}
+	register(t, r, "b")
+	if all, err := r.Lookup(within(t), "web"); err != nil || all[0].Address != "a:80" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	must(t, first.Close(within(t)))
+	must(t, register(t, r, "a").Err())
+	must(t, c.Delete(within(t), "/s/web/a"))
+	eventually(t, "registered again after it was lost", func() bool {
+		_, err := r.Register(within(t), again)
+		if err != nil && !errors.Is(err, client.ErrNodeExists) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+}
+
 func TestInstanceEndsWhenCriticalForTooLong(t *testing.T) {
 	root := tree(t)
 	r, other := recipes.NewRegistry(view(t, root), "/s"), recipes.NewRegistry(view(t, root), "/s")

@@ -5,20 +5,44 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/coxswain-io/coxswain/client"
 )
 
 // fill lists the tree, shows it, and takes what has happened meanwhile. It begins again if that is more than the watch could
-// keep or the service remembers, or if the session has ended and the watch goes on in the next.
+// keep or the service remembers, or if the session has ended and the watch goes on in the next; after a pause, which grows, because
+// a tree that changes faster than it can be listed is best left alone for a while.
 func (f *follower) fill(ctx context.Context) error {
-	for {
+	for pause := relistPause; ; pause = min(2*pause, relistPauseMax) {
 		err := f.list(ctx)
 		switch {
 		case errors.Is(err, errMissed), errors.Is(err, client.ErrCompacted):
 		case errors.Is(err, client.ErrSessionExpired) && f.watch.Err() == nil && ctx.Err() == nil:
 		default:
 			return err
+		}
+		if err := f.pass(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// pass lets a pause go by. What happens meanwhile the next list shows: none of it is kept, and the watch does not fill up.
+func (f *follower) pass(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ended(ctx)
+		case e, open := <-f.watch.C():
+			if !open {
+				return f.watch.Err()
+			}
+			f.missing = max(f.missing, e.Zxid)
 		}
 	}
 }
@@ -74,7 +98,7 @@ func (f *follower) list(ctx context.Context) error {
 func (f *follower) read(ctx context.Context, pages chan<- client.ListPage, failure chan<- error) {
 	c, path := f.cache.client, f.cache.path
 	fresh := client.AtLevel(client.Linearizable)
-	if f.missing > 0 {
+	if f.missing > 0 && f.cache.view.tree != nil { // the first view shows all that was there before, however often it takes to list it
 		fresh = client.AtLeast(f.missing)
 	}
 	var zxid client.Zxid

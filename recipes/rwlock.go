@@ -90,11 +90,7 @@ func (l *RWLock) TryRead(ctx context.Context) (*Hold, error) {
 
 func (l *RWLock) read(ctx context.Context, wait bool) (*Hold, error) {
 	c, settings := l.lock.c, l.lock.settings
-	var parents []client.CreateOption
-	if settings.delay > 0 {
-		parents = append(parents, client.Parents())
-	}
-	entered, err := enter(ctx, c, l.lock.paths, readPrefix, settings.data, parents...)
+	entered, err := enter(ctx, c, l.lock.paths, readPrefix, settings.data)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +101,7 @@ func (l *RWLock) read(ctx context.Context, wait bool) (*Hold, error) {
 		})
 	}
 	if err == nil && settings.delay > 0 {
-		err = l.lock.settle(ctx, p, wait, true)
+		err = l.lock.settle(ctx, entered.places, wait, true)
 	}
 	var h *Hold
 	if err == nil {
@@ -120,7 +116,8 @@ func (l *RWLock) read(ctx context.Context, wait bool) (*Hold, error) {
 
 // writing looks, without getting in line, whether a reader would have to wait.
 func (l *RWLock) writing(ctx context.Context) error {
-	names, _, err := l.lock.c.Children(ctx, l.lock.name())
+	fresh := client.AtLevel(client.Linearizable)
+	names, _, err := l.lock.c.Children(ctx, l.lock.name(), fresh)
 	if err != nil && !errors.Is(err, client.ErrNoNode) {
 		return err
 	}
@@ -128,7 +125,7 @@ func (l *RWLock) writing(ctx context.Context) error {
 	if err != nil || writer == "" {
 		return err
 	}
-	n, err := l.lock.c.Get(ctx, join(l.lock.name(), writer))
+	n, err := l.lock.c.Get(ctx, join(l.lock.name(), writer), fresh)
 	switch {
 	case errors.Is(err, client.ErrNoNode): // it has just left; who else is there will be seen in line
 		return nil
@@ -190,7 +187,13 @@ type WriteHold struct {
 // ends it fails with its cause, and the hold may be either; then Downgrade can be called again.
 func (h *WriteHold) Downgrade(ctx context.Context) error {
 	// The node stays, because the fence of a new one would be above those of writers who wait already.
-	ops := []client.Op{client.SetOp(h.Path(), append([]byte(sharedMark), h.label...))}
-	_, err := h.Commit(ctx, append(ops, h.after...)...)
+	share := client.SetOp(h.Path(), append([]byte(sharedMark), h.label...))
+	var err error
+	if len(h.marks) > 0 { // its loss delays nobody from now on
+		if _, err = h.Commit(ctx, share, client.DeleteOp(join(h.marks[0].line, markName), client.IfData(h.nodes[0].mark()))); err == nil || !raced(err) {
+			return failed("downgrade", h.path, err)
+		}
+	}
+	_, err = h.Commit(ctx, share)
 	return failed("downgrade", h.path, err)
 }

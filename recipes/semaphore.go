@@ -86,6 +86,8 @@ func (s *Semaphore) Acquire(ctx context.Context, n int) (*Hold, error) {
 }
 
 // TryAcquire is Acquire that does not wait: if there are too few free permits, or somebody waits for some, it fails with [ErrHeld].
+// Who is just being granted permits that are free stands in the queue for that moment, and counts as waiting: of several that try at
+// once some may be refused although there are permits for all. Who must not be refused then calls Acquire with a short deadline.
 func (s *Semaphore) TryAcquire(ctx context.Context, n int) (*Hold, error) {
 	if err := s.taken(ctx, n); err != nil {
 		return nil, failed("semaphore", s.path, err)
@@ -156,7 +158,7 @@ func (s *Semaphore) enter(ctx context.Context, n int) (*turn, error) {
 				place: newPlace(queue, mine), alone: all.Stat.NumChildren == 1,
 				of: s.path, n: n, asked: asked, limit: limitOf(permits.Data, permits.Stat),
 			}, nil
-		}, func(ctx context.Context, t *turn) error { return remove(ctx, s.c, []node{t.node}) })
+		}, func(ctx context.Context, t *turn) error { return takeBack(ctx, s.c, []node{t.node}) })
 		if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Index >= guards || !raced(err) {
 			return t, err
 		}
@@ -166,17 +168,17 @@ func (s *Semaphore) enter(ctx context.Context, n int) (*turn, error) {
 	}
 }
 
-// agree is called when the number of permits is not the one that was asked for. It sets it if the node has no data, and fails
-// if it has; but if they are what was asked for by now it returns nil.
+// agree is called when the number of permits is not the one that was asked for, or, if none was, there is no node. It sets it if the
+// node has no data, and fails if it has others; but if they are right by now it returns nil.
 func (s *Semaphore) agree(ctx context.Context, asked int) error {
-	n, err := s.c.Get(ctx, s.path)
+	n, err := s.c.Get(ctx, s.path, client.AtLevel(client.Linearizable))
 	if errors.Is(err, client.ErrNoNode) && asked == 0 {
 		return &PermitsError{}
 	} else if err != nil && !errors.Is(err, client.ErrNoNode) {
 		return err
 	}
 	switch set := permitsOf(n.Data); {
-	case err != nil || set == asked:
+	case err != nil || asked == 0 || set == asked:
 		return nil // it was deleted, or set, just now: again
 	case len(n.Data) > 0:
 		return &PermitsError{Asked: asked, Set: set}
@@ -190,22 +192,23 @@ func (s *Semaphore) agree(ctx context.Context, asked int) error {
 
 // taken looks, without getting in the queue, whether n permits would have to be waited for.
 func (s *Semaphore) taken(ctx context.Context, n int) error {
-	queue, _, err := s.c.Children(ctx, join(s.path, queueName))
+	fresh := client.AtLevel(client.Linearizable)
+	queue, _, err := s.c.Children(ctx, join(s.path, queueName), fresh)
 	if err != nil && !errors.Is(err, client.ErrNoNode) {
 		return err
 	}
 	if waiting := len(inLine(queue)); waiting > 0 {
 		return held(waiting)
 	}
-	out, err := permitsOut(ctx, s.c, s.path)
+	out, err := permitsOut(ctx, s.c, s.path, fresh)
 	if err != nil {
 		return err
 	}
-	node, err := s.c.Get(ctx, s.path)
+	node, err := s.c.Get(ctx, s.path, fresh)
 	if errors.Is(err, client.ErrNoNode) {
 		return nil
 	}
-	if limit := permitsOf(node.Data); err == nil && limit >= n && out+n > limit {
+	if limit := permitsOf(node.Data); err == nil && limit >= n && n > limit-out {
 		return heldPermits(out, limit)
 	}
 	return err
@@ -225,10 +228,10 @@ func permitsOut(ctx context.Context, c *client.Client, path string, options ...c
 	return out, nil
 }
 
-// permitsOf reads a number of permits; 0 if the data are none.
+// permitsOf reads a number of permits; 0 if the data are none. They are compared as bytes too, so a number is written in one way only.
 func permitsOf(data []byte) int {
 	n, err := strconv.Atoi(string(data))
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || strconv.Itoa(n) != string(data) {
 		return 0
 	}
 	return n

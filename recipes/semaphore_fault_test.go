@@ -186,3 +186,41 @@ func TestSharedHoldsUnderFaults(t *testing.T) {
 		cluster.Heal()
 	})
 }
+
+// A client whose reads are local, at a server that is behind: what it is told there is no reason to refuse.
+func TestTryAtAServerThatIsBehind(t *testing.T) {
+	cluster := servertest.Start(t, 3)
+	ahead, behind, block := apart(t, cluster)
+	semaphore, lock := recipes.NewSemaphore(ahead, "/permits", 1), recipes.NewRWLock(ahead, "/lock")
+	p, w := permits(t, semaphore, 1), writing(t, lock)
+	if err := behind.Sync(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	block()
+	release(t, p)
+	release(t, w.Hold)
+	for _, try := range []func(context.Context) (*recipes.Hold, error){
+		func(ctx context.Context) (*recipes.Hold, error) {
+			return recipes.NewSemaphore(behind, "/permits", 1).TryAcquire(ctx, 1)
+		},
+		recipes.NewRWLock(behind, "/lock").TryRead,
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if _, err := try(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	}
+	cluster.Heal()
+}
+
+// apart returns a client of the leader, and one of another server, whose reads are local; the function keeps from that server what
+// the leader says, until the cluster is healed.
+func apart(t testing.TB, cluster *servertest.Cluster) (ahead, behind *client.Client, block func()) {
+	t.Helper()
+	leader := cluster.Leader()
+	other, addrs := (leader+1)%cluster.Len(), cluster.Addrs()
+	ahead = cluster.Client(t, func(c *client.Config) { c.Servers = addrs[leader : leader+1] })
+	behind = cluster.Client(t, func(c *client.Config) { c.Servers, c.Level = addrs[other:other+1], client.Session })
+	return ahead, behind, func() { cluster.Block(leader, other) }
+}

@@ -3,6 +3,9 @@ package recipes_test
 import (
 	"context"
 	"errors"
+	"math"
+	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -186,5 +189,82 @@ func TestWritesOfAHold(t *testing.T) {
 		if each.do(); writes()-before != each.want {
 			t.Errorf("%s: %d writes, want %d", each.what, writes()-before, each.want)
 		}
+	}
+}
+
+// A number that is written in another way than the semaphore writes it is none.
+func TestSemaphoreTakesItsOwnNumbersOnly(t *testing.T) {
+	c := dial(t)
+	for _, data := range []string{"05", "+5", " 5", "-5", "0"} {
+		path := tree(t)
+		if _, _, err := c.Create(within(t), path, []byte(data)); err != nil {
+			t.Fatal(err)
+		}
+		for _, asked := range []int{5, 0} {
+			_, err := recipes.NewSemaphore(c, path, asked).Acquire(within(t), 1)
+			if e, ok := errors.AsType[*recipes.PermitsError](err); !ok || *e != (recipes.PermitsError{Asked: asked}) {
+				t.Errorf("%q, %d asked for: %v", data, asked, err)
+			}
+		}
+	}
+}
+
+// Who leaves the number to the service and comes while it is being set has it, or is told that there is none yet.
+func TestSemaphoreWithoutANumberWhileItIsSet(t *testing.T) {
+	setter, c := dial(t), dial(t)
+	for range 100 {
+		path := tree(t)
+		set := make(chan error, 1)
+		go func() { set <- recipes.NewSemaphore(setter, path, 0).SetPermits(within(t), 5) }()
+		h, err := recipes.NewSemaphore(c, path, 0).Acquire(within(t), 1)
+		if e, ok := errors.AsType[*recipes.PermitsError](err); err != nil && (!ok || *e != recipes.PermitsError{}) {
+			t.Error(err)
+		}
+		if err == nil {
+			release(t, h)
+		}
+		if err := <-set; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestSemaphoreOfManyPermits(t *testing.T) {
+	s := recipes.NewSemaphore(dial(t), tree(t), math.MaxInt)
+	h := permits(t, s, 1)
+	if _, err := s.TryAcquire(within(t), math.MaxInt); !errors.Is(err, recipes.ErrHeld) {
+		t.Errorf("one more than there are: %v", err)
+	}
+	release(t, h)
+}
+
+// Whoever gives up, be it in the middle of the grant, has no permits and no place afterwards.
+func TestSemaphoreGivenUpAtAnyMoment(t *testing.T) {
+	path, watcher := tree(t), dial(t)
+	if err := recipes.NewSemaphore(watcher, path, 3).SetPermits(within(t), 3); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for p := range 6 {
+		c, random := dial(t), rand.New(rand.NewPCG(uint64(p), 6))
+		all.Go(func() {
+			for range 50 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(4000))*time.Microsecond)
+				h, err := recipes.NewSemaphore(c, path, 3).Acquire(ctx, 1+random.IntN(2))
+				cancel()
+				if err == nil {
+					err = h.Release(within(t))
+				} else if errors.Is(err, context.DeadlineExceeded) {
+					err = nil
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for _, name := range []string{"/permits", "/queue"} {
+		eventually(t, name+" is empty", func() bool { return inLine(t, watcher, path+name) == 0 })
 	}
 }

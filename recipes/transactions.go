@@ -17,7 +17,7 @@ type transactions struct {
 }
 
 // next returns all events of the next transaction that has any, or a gap alone. If the watch has ended it fails with why, and what
-// had come of a transaction that may have more events is not told.
+// had come of a transaction that may have more events is not told. Nor is it if a gap has the rest of it.
 func (t *transactions) next(ctx context.Context) ([]client.Event, error) {
 	first, err := t.take(ctx)
 	if err != nil || first.Type == client.EventGap {
@@ -30,6 +30,8 @@ func (t *transactions) next(ctx context.Context) ([]client.Event, error) {
 			switch {
 			case !open:
 				return nil, t.watch.Err()
+			case e.Type == client.EventGap && e.From < first.Zxid:
+				return []client.Event{e}, nil
 			case e.Zxid != first.Zxid || e.Type == client.EventGap:
 				t.ahead = &e
 				return events, nil

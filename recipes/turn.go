@@ -48,13 +48,13 @@ func (t *turn) await(ctx context.Context, c *client.Client, wait bool) (place, e
 	for {
 		var released *client.Watch
 		out, err := permitsOut(ctx, c, t.of, local, client.WithWatch(&released))
-		if err == nil && out+t.n <= t.limit.permits {
+		if err == nil && t.n <= t.limit.permits-out {
 			closeWatch(released)
 			permit, err := t.grant(ctx, c)
 			if !errors.Is(err, errResized) {
 				return permit, err
 			}
-			if err := t.look(ctx, c); err != nil {
+			if err := t.look(ctx, c, client.AtLevel(client.Linearizable)); err != nil {
 				return place{}, err
 			}
 			continue
@@ -139,7 +139,7 @@ func (t *turn) grant(ctx context.Context, c *client.Client) (place, error) {
 		}
 		return newPlace(permits, results[2]), nil
 	}
-	permit, err := obtain(ctx, exchange, func(ctx context.Context, permit place) error { return remove(ctx, c, []node{permit.node}) })
+	permit, err := obtain(ctx, exchange, func(ctx context.Context, permit place) error { return takeBack(ctx, c, []node{permit.node}) })
 	if refused, ok := errors.AsType[*client.Error](err); ok && raced(err) {
 		switch refused.Index {
 		case 0:

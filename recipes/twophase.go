@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/coxswain-io/coxswain/client"
 )
@@ -79,11 +80,16 @@ type proposal struct {
 	czxid, mzxid client.Zxid
 }
 
-// Begin begins a transaction, which is durable when it returns. The participants are different from each other, at least one
-// and at most 990; the payload, at most a mebibyte, is for them. Errors: client.ErrNodeExists if the id is in use (whoever
+// Begin begins a transaction, which is durable when it returns. The participants are texts in UTF-8, different from each other, at
+// least one and at most 990; the payload, at most a mebibyte, is for them. Errors: client.ErrNodeExists if the id is in use (whoever
 // recovers has begun it in its life before), client.ErrBadArguments, others of [client.Client.Create].
 func (t *TwoPhase) Begin(ctx context.Context, id string, participants []string, payload []byte) error {
 	path := t.transaction(id)
+	for _, p := range participants {
+		if !utf8.ValidString(p) {
+			return failed("begin", path, fmt.Errorf("%w: %q is not UTF-8", client.ErrBadArguments, p))
+		}
+	}
 	n := len(slices.Compact(slices.Sorted(slices.Values(participants))))
 	if n == 0 || n < len(participants) || n > participantsMax {
 		return failed("begin", path, fmt.Errorf("%w: %d participants, %d different ones", client.ErrBadArguments, len(participants), n))
@@ -188,6 +194,9 @@ func (t *TwoPhase) follow(
 		p, err := t.read(ctx, path, client.WithWatch(&changed))
 		if err != nil {
 			closeWatch(changed)
+			if again(t.c, err) {
+				continue
+			}
 			return Undecided, err
 		}
 		if first == 0 {
@@ -199,6 +208,9 @@ func (t *TwoPhase) follow(
 			err = step(ctx, p, changed)
 		}
 		changed.Close()
+		if again(t.c, err) { // a decision whose answer was lost as well
+			continue
+		}
 		if err != nil || p.Decision != Undecided {
 			return p.Decision, err
 		}

@@ -18,10 +18,12 @@ type PendingTransaction struct {
 }
 
 // Pending returns the transactions for which a participant has not said Done, in the order of their nodes' names, all as of
-// one moment. It reads everything that is pending, for others as well. Errors: those of [client.Client.List].
+// one moment. It reads everything that is pending, for others as well; what is no transaction is left out. Errors: those of
+// [client.Client.List]; that of a transaction of this participant which somebody has made unreadable.
 func (t *TwoPhase) Pending(ctx context.Context, participant string) ([]PendingTransaction, error) {
 	var found []PendingTransaction
 	var next PendingTransaction
+	var broken error // of next
 	own := votePrefix + nodeName(participant)
 	for e, err := range t.c.List(ctx, t.path, client.WithData(), client.AtLevel(client.Linearizable)) {
 		if errors.Is(err, client.ErrNoNode) {
@@ -33,14 +35,15 @@ func (t *TwoPhase) Pending(ctx context.Context, participant string) ([]PendingTr
 		switch {
 		case e.Path == t.path:
 		case !below:
-			p, err := proposalOf(e.Path, e.Data, e.Stat)
-			if err != nil {
-				return nil, failed("list", e.Path, err)
-			}
+			var p proposal
+			p, broken = proposalOf(e.Path, e.Data, e.Stat)
 			next = PendingTransaction{ID: textOf(transaction), Participants: p.Participants, Decision: p.Decision}
 		case part == "payload": // comes before the votes
 			next.Payload = e.Data
 		case part == own:
+			if broken != nil {
+				return nil, failed("list", join(t.path, transaction), broken)
+			}
 			next.Voted, next.Yes = len(e.Data) > 0, string(e.Data) == yesVote
 			found = append(found, next)
 		}

@@ -193,7 +193,7 @@ func TestTwoPhaseDecidesOnce(t *testing.T) {
 
 func TestTwoPhaseRefuses(t *testing.T) {
 	tp := recipes.NewTwoPhase(view(t, tree(t)), twoPhasePath)
-	for _, participants := range [][]string{nil, {"north", "north"}, make([]string, 991)} {
+	for _, participants := range [][]string{nil, {"north", "north"}, {"n\xff"}, make([]string, 991)} {
 		for i := range participants {
 			if len(participants) > 2 {
 				participants[i] = fmt.Sprint(i)
@@ -302,6 +302,52 @@ func TestTwoPhaseUnderFaults(t *testing.T) {
 		if err := outcome(t, "what somebody has deleted", w); !errors.Is(err, client.ErrNoNode) {
 			t.Error(err)
 		}
+	}
+}
+
+// What is under way when a session ends is done again in the next one.
+func TestTwoPhaseGoesOnInTheNextSession(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	c, other := cluster.Client(t, renewing), recipes.NewTwoPhase(cluster.Client(t), twoPhasePath)
+	tp := recipes.NewTwoPhase(c, twoPhasePath)
+	for _, id := range []string{"1", "2", "3"} {
+		begun(t, other, id)
+	}
+	id := c.Session().ID
+	cluster.HoldSession(id)
+	awaits := background(func() error { _, err := tp.Await(within(t), "1"); return err })
+	decides := background(func() error { _, err := tp.Decide(within(t), "2"); return err })
+	aborts := background(func() error { _, err := tp.Abort(within(t), "3"); return err })
+	cluster.ExpireSession(id)
+	cluster.ReleaseSession(id)
+	must(t, outcome(t, "aborting", aborts))
+	for _, id := range []string{"1", "2"} {
+		_, err := other.Abort(within(t), id)
+		must(t, err)
+	}
+	must(t, outcome(t, "awaiting", awaits))
+	must(t, outcome(t, "deciding", decides))
+}
+
+// A node of somebody else is no transaction, and one that was spoiled is not passed over by those who take part in it.
+func TestTwoPhasePendingBesideStrangers(t *testing.T) {
+	c := view(t, tree(t))
+	tp := recipes.NewTwoPhase(c, twoPhasePath)
+	begun(t, tp, "2")
+	for _, id := range []string{"1", "3"} {
+		_, _, err := c.Create(within(t), twoPhasePath+"/"+id, []byte("note"))
+		must(t, err)
+	}
+	if pending, err := tp.Pending(within(t), "north"); err != nil || len(pending) != 1 || pending[0].ID != "2" {
+		t.Errorf("%+v, %v", pending, err)
+	}
+	_, err := c.Set(within(t), twoPhasePath+"/2", []byte("note"))
+	must(t, err)
+	if pending, err := tp.Pending(within(t), "north"); err == nil {
+		t.Errorf("%+v", pending)
+	}
+	if pending, err := tp.Pending(within(t), "east"); err != nil || len(pending) != 0 {
+		t.Errorf("%+v, %v", pending, err)
 	}
 }
 
