@@ -44,9 +44,9 @@ var (
 // last is taken over. Nodes below the path that are not versions are left alone, so configs may be nested; there may be some
 // thousands of them, and what has more is refused with client.ErrTooMany.
 //
-// Costs: a Get is two reads, of the value and of its version, the second one at the server at hand; a Set is that and a write, all
-// again each time when somebody else was faster; one event and two reads per watch and change. The service has the present value twice in memory and each older one once. A value may have a
-// few hundred bytes less than a mebibyte.
+// Costs: a Get is two reads, of the value and of its version, the second one at the server at hand; a Set is that and a write,
+// all again each time when somebody else was faster; one event and two reads per watch and change. The service has the present
+// value twice in memory and each older one once. A value may have a few hundred bytes less than a mebibyte.
 //
 // Counterparts: Curator's SharedValue and PersistentNode have no history; in etcd and Consul the history is compacted away
 // under the user, and nothing validates. A Config is stateless: all methods may be called from any goroutine.

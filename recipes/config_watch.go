@@ -29,8 +29,9 @@ type ConfigWatch[T any] struct {
 }
 
 // Watch returns the value and what becomes of it. It returns when the present value is there, which is one that was set before
-// Watch was called or a later one; the end of ctx does not end the watch then. If the present value is not good, the newest good one of the history takes its place, so that a process that
-// starts has what those have that run. Errors: those of [client.Client.AddWatch] and of reads, not the lack of a value.
+// Watch was called or a later one; the end of ctx does not end the watch then. If the present value is not good, the newest
+// good one of the history takes its place, so that a process that starts has what those have that run. Errors: those of
+// [client.Client.AddWatch] and of reads, not the lack of a value.
 func (cf *Config[T]) Watch(ctx context.Context) (*ConfigWatch[T], error) {
 	events, err := cf.c.AddWatch(ctx, cf.path)
 	if err != nil {
@@ -47,19 +48,20 @@ func (cf *Config[T]) Watch(ctx context.Context) (*ConfigWatch[T], error) {
 }
 
 // Value returns the newest good value, and a channel that is closed when there is a newer one, [ConfigWatch.Err] says something
-// else, or the watch ends; afterwards nothing changes any more, and the channel stays open, so whoever waits for changes waits for
-// [ConfigWatch.Done] too. It does not block. Version 0 means that there has been none yet. Zxid only grows. Changes in quick succession may be seen as one. What Value refers to is the same for all
-// callers.
+// else, or the watch ends; afterwards nothing changes any more, and the channel stays open, so whoever waits for changes waits
+// for [ConfigWatch.Done] too. It does not block. Version 0 means that there has been none yet. Zxid only grows. Changes in
+// quick succession may be seen as one. What Value refers to is the same for all callers.
 func (w *ConfigWatch[T]) Value() (Versioned[T], <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.value, w.changed
 }
 
-// Err returns nil while the value is the newest one, and otherwise why it is not: [ErrInvalid] while a stranger's newest value is
-// not good, [ErrNoVersion] while there is none, because nobody has set one yet or somebody has deleted it; the service's
-// refusal of a read, which is tried again; or the end of the watch, which [ConfigWatch.Done] tells: [ErrReleased]
-// after [ConfigWatch.Close], client.ErrClosed after that of the client, client.ErrSessionExpired. All may be wrapped. The last good value stays in any case.
+// Err returns nil while the value is the newest one, and otherwise why it is not: [ErrInvalid] while a stranger's newest value
+// is not good, [ErrNoVersion] while there is none, because nobody has set one yet or somebody has deleted it; the service's
+// refusal of a read, which is tried again; or the end of the watch, which [ConfigWatch.Done] tells: [ErrReleased] after
+// [ConfigWatch.Close], client.ErrClosed after that of the client, client.ErrSessionExpired. All may be wrapped. The last good
+// value stays in any case.
 func (w *ConfigWatch[T]) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

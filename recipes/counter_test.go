@@ -283,7 +283,8 @@ func TestCounterGivesEachProcessItsTurn(t *testing.T) {
 	}
 }
 
-// The line is a courtesy: neither does somebody in it who stands still hold up the others, nor does it matter who deletes what in it.
+// The line is a courtesy: neither does somebody in it who stands still hold up the others, nor does it matter who deletes what
+// in it.
 func TestCounterDoesNotDependOnItsLine(t *testing.T) {
 	c, stranger := dial(t), dial(t)
 	path := tree(t)

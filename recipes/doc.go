@@ -1,5 +1,6 @@
-// Package recipes is what people build on a coordination service, built: locks, elections, queues, membership, configuration. It stands
-// on package client alone; whatever it does, a program could do itself, with the nodes that each type's documentation shows.
+// Package recipes is what people build on a coordination service, built: locks, elections, queues, membership, configuration.
+// It stands on package client alone; whatever it does, a program could do itself, with the nodes that each type's documentation
+// shows.
 //
 //	what you have                       what you want                                           type
 //
@@ -39,24 +40,25 @@
 // # Lines
 //
 // Locks, elections, semaphores and the consumers of a queue wait in a line: ephemeral, sequential children of one node, in the
-// order of their numbers. Each watches the one ahead and nothing else, so whoever leaves wakes one. Getting in line and seeing that nobody else
-// is there are one transaction, so what is free costs one write. Waiters read from the server at hand; their decisions stay
-// right because that server has seen them get in line, and events come in the order of the log.
+// order of their numbers. Each watches the one ahead and nothing else, so whoever leaves wakes one. Getting in line and seeing
+// that nobody else is there are one transaction, so what is free costs one write. Waiters read from the server at hand; their
+// decisions stay right because that server has seen them get in line, and events come in the order of the log.
 //
 // # Sessions
 //
-// What is held, and every place in line, belongs to the session in which it was acquired. When the session ends all is over: holds with
-// client.ErrSessionExpired as the cause, waits with it as their error. Nothing passes into the next session of a client with
-// client.Config.Renew but what says so: Group and Registry come back, caches and other watches go on.
+// What is held, and every place in line, belongs to the session in which it was acquired. When the session ends all is over:
+// holds with client.ErrSessionExpired as the cause, waits with it as their error. Nothing passes into the next session of a
+// client with client.Config.Renew but what says so: Group and Registry come back, caches and other watches go on.
 //
-// A session that is handed over to another process ([client.Client.Export]) takes its nodes along. The next process goes on with a lock by
-// [Lock.Resume], and with a membership or a service by joining or registering under the same name. Waits should have ended before: the place
-// of one that had not is the next process's, which nobody there knows of (client.Client.Ephemerals lists it).
+// A session that is handed over to another process ([client.Client.Export]) takes its nodes along. The next process goes on
+// with a lock by [Lock.Resume], and with a membership or a service by joining or registering under the same name. Waits should
+// have ended before: the place of one that had not is the next process's, which nobody there knows of (client.Client.Ephemerals
+// lists it).
 //
 // # Invariants
 //
-//   - No hold's context is alive when the service gives what is held to somebody else. Two exceptions, which no lease can cover: an operator kills
-//     the session (client.Client.KillSession), or somebody else deletes the node. The fence covers them.
+//   - No hold's context is alive when the service gives what is held to somebody else. Two exceptions, which no lease can
+//     cover: an operator kills the session (client.Client.KillSession), or somebody else deletes the node. The fence covers them.
 //   - A call whose context ends leaves no node behind; if the service is not reached at that time, none when it is again.
 //   - Every node that is deleted or written on behalf of a hold is guarded by its czxid: another one of the same name is never touched.
 //   - No goroutine outlives its owner's Release, Close or Leave, except to take back what was being made when a context ended.
@@ -65,6 +67,7 @@
 // # What it does not do
 //
 // It sees nothing of what the processes do: a holder that hangs while its client goes on pinging keeps its lock. It does not
-// prevent deadlocks of locks that are taken one after the other: [ExplainTree] and [Circles] find those of sessions that wait for each other,
-// and [NewMultiLock] avoids them. Nodes that somebody moves elsewhere (MoveTree) stay, without their owners, until the sessions end.
+// prevent deadlocks of locks that are taken one after the other: [ExplainTree] and [Circles] find those of sessions that wait
+// for each other, and [NewMultiLock] avoids them. Nodes that somebody moves elsewhere (MoveTree) stay, without their owners,
+// until the sessions end.
 package recipes

@@ -98,7 +98,8 @@ func untangled(err error) error {
 	return err
 }
 
-// interruptedError is a WaitError, also for errors.As and so for [client.NotApplied] and the like, that does not unwrap to its cause.
+// interruptedError is a WaitError, also for errors.As and so for [client.NotApplied] and the like, that does not unwrap to its
+// cause.
 type interruptedError struct{ wait *client.WaitError }
 
 func (e *interruptedError) Error() string { return e.wait.Error() }

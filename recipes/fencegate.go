@@ -17,10 +17,11 @@ import (
 // so from the moment at which the resource has seen the next one, the gate refuses the last one.
 //
 // What it guarantees: of two tokens, the lower is never admitted after the higher, unless both are shared ones. Shared tokens
-// come in any order among themselves, because their holders have what they hold at the same time: one that has lost its hold
-// is admitted until somebody who is alone, and came later, was. Where nobody ever is alone, as with the permits of a
-// [Semaphore], a gate refuses nobody. What it cannot: refuse the last holder while the next one has not acted yet. That is
-// harmless for an act that only counts for the resource, because it is as if it had come in time. A resource is one thing with one lock: tokens of different locks say nothing about each other.
+// come in any order among themselves, because their holders have what they hold at the same time: one that has lost its hold is
+// admitted until somebody who is alone, and came later, was. Where nobody ever is alone, as with the permits of a [Semaphore],
+// a gate refuses nobody. What it cannot: refuse the last holder while the next one has not acted yet. That is harmless for an
+// act that only counts for the resource, because it is as if it had come in time. A resource is one thing with one lock: tokens
+// of different locks say nothing about each other.
 //
 // Who is best at it is the resource itself. A table takes a column for the token and "UPDATE … WHERE token <= $1"; a
 // znode of this service needs no gate at all, see [Hold.Commit]. Otherwise: [MemoryGate] in the one process through which

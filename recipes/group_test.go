@@ -97,8 +97,8 @@ func TestGroupIsWhoHasJoined(t *testing.T) {
 	}
 }
 
-// TestGroupRefusesNames: a "/" would make a node further down, which no list shows, and a number stand in the way of members without
-// names.
+// TestGroupRefusesNames: a "/" would make a node further down, which no list shows, and a number stand in the way of members
+// without names.
 func TestGroupRefusesNames(t *testing.T) {
 	c := view(t, tree(t))
 	for _, name := range []string{"a/b", "..", "member-0000000001"} {

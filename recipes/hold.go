@@ -11,10 +11,10 @@ import (
 )
 
 // Hold is something that this process has and nobody else: a lock, a place in a semaphore, a leadership, a partition. It is
-// over when [Hold.Release] is called, when the session ends or can no longer be assumed, or when somebody deletes its node;
-// it does not come back. It must be released in any case: a hold that has only become uncertain may still be in
-// everybody's way. It should be released before its client is handed over ([client.Client.Export]): the next process has the node then,
-// and goes on holding with [Lock.Resume].
+// over when [Hold.Release] is called, when the session ends or can no longer be assumed, or when somebody deletes its node; it
+// does not come back. It must be released in any case: a hold that has only become uncertain may still be in everybody's way.
+// It should be released before its client is handed over ([client.Client.Export]): the next process has the node then, and goes
+// on holding with [Lock.Resume].
 //
 // What it guarantees: the service gives what is held to nobody else while [Hold.Context] is alive, if clocks run at about
 // the same rate. What it cannot: stop a process that has not noticed the end of its context yet, because it was paused or is
@@ -49,8 +49,8 @@ type node struct {
 func (n node) check() client.Op  { return client.CheckOp(n.path, client.IfCzxid(n.czxid)) }
 func (n node) remove() client.Op { return client.DeleteOp(n.path, client.IfCzxid(n.czxid)) }
 
-// newHold returns the hold of nodes which are there, as the service has just said, and makes its holder. The values of ctx are those of the
-// hold's context. Errors: the session has ended or is not certain.
+// newHold returns the hold of nodes which are there, as the service has just said, and makes its holder. The values of ctx are
+// those of the hold's context. Errors: the session has ended or is not certain.
 func newHold(ctx context.Context, c *client.Client, op, path string, nodes []node) (*Hold, error) {
 	// In this order: a client's sessions follow each other, so one that is older than the session that is asked for
 	// afterwards, and is that of the nodes, is neither.
@@ -143,9 +143,10 @@ func (h *Hold) Checks() []client.Op {
 	return checks
 }
 
-// Commit carries out operations as one transaction if this is still held, and otherwise nothing: the error is then [ErrLost], wrapped,
-// or client.ErrSessionExpired if the client knows of no other session. It asks the service and no clock, so it also succeeds while the hold is uncertain but still there. Other errors are
-// those of [client.Client.Multi], with the Index in ops. After [Hold.Release] was called it fails with [ErrReleased].
+// Commit carries out operations as one transaction if this is still held, and otherwise nothing: the error is then [ErrLost],
+// wrapped, or client.ErrSessionExpired if the client knows of no other session. It asks the service and no clock, so it also
+// succeeds while the hold is uncertain but still there. Other errors are those of [client.Client.Multi], with the Index in ops.
+// After [Hold.Release] was called it fails with [ErrReleased].
 func (h *Hold) Commit(ctx context.Context, ops ...client.Op) ([]client.Result, error) {
 	if cause := context.Cause(h.ctx); errors.Is(cause, ErrReleased) {
 		return nil, &Error{Op: "commit", Path: h.path, Err: ErrReleased}
@@ -191,9 +192,10 @@ func (h *Hold) commitLast(ctx context.Context, ops ...client.Op) ([]client.Resul
 }
 
 // Release gives back what is held: its context ends first, then the node is deleted, and Release returns when that is done.
-// Whoever is next can have it from then on. If nothing is held any more there is nothing to give back: Release asks the service to be
-// sure, and returns nil. If ctx ends earlier Release fails with its cause, and the node goes as soon as the service is reached,
-// or with the session. Release may be called again. With the hold's own context, which it ends, it waits for half a second.
+// Whoever is next can have it from then on. If nothing is held any more there is nothing to give back: Release asks the service
+// to be sure, and returns nil. If ctx ends earlier Release fails with its cause, and the node goes as soon as the service is
+// reached, or with the session. Release may be called again. With the hold's own context, which it ends, it waits for half a
+// second.
 //
 // Other errors: client.ErrHandedOver and client.ErrClosed, and then the node is still there, unless the session has ended.
 func (h *Hold) Release(ctx context.Context) error {
@@ -285,8 +287,8 @@ func insist(ctx context.Context, c *client.Client, f func(context.Context) error
 	}
 }
 
-// obtain runs f, which ctx's end does not interrupt, and hands its result to the caller; or, if ctx ends first, to giveBack. It waits for
-// that as well, but no longer than [withdrawGrace]; the goroutine lives no longer than that of finish.
+// obtain runs f, which ctx's end does not interrupt, and hands its result to the caller; or, if ctx ends first, to giveBack. It
+// waits for that as well, but no longer than [withdrawGrace]; the goroutine lives no longer than that of finish.
 func obtain[T any](ctx context.Context, f func(context.Context) (T, error), giveBack func(context.Context, T) error) (T, error) {
 	type result struct {
 		value T

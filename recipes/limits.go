@@ -20,9 +20,10 @@ const (
 	// copies of 500 bytes for each node that then changes, is small against that many events.
 	showEvery = 256
 
-	// relistPause is before a cache lists its tree once more after an attempt that has failed, because the tree changes faster than it
-	// can be listed, or because a session has ended. It doubles with each, up to relistPauseMax: the list of a large tree is the
-	// most expensive read there is, and may not be repeated without end at full speed by everybody who has a cache.
+	// relistPause is before a cache, or an observation, lists its tree once more after an attempt that has failed, because the
+	// tree changes faster than it can be listed, or because a session has ended. It doubles with each, up to relistPauseMax:
+	// the list of a large tree is the most expensive read there is, and may not be repeated without end at full speed by
+	// everybody who has a cache.
 	relistPause    = 50 * time.Millisecond
 	relistPauseMax = 10 * time.Second
 
@@ -61,8 +62,8 @@ const (
 	// noteBytesMax is how long the note of an instance is at most: some lines for people. What is longer is cut.
 	noteBytesMax = 1 << 10
 
-	// serviceBytesMax is how large the record of an instance may be without a note. The service takes nodes of a mebibyte, and a note in
-	// JSON may be six times as long; an instance that has no room for its note would not be known as critical.
+	// serviceBytesMax is how large the record of an instance may be without a note. The service takes nodes of a mebibyte, and
+	// a note in JSON may be six times as long; an instance that has no room for its note would not be known as critical.
 	serviceBytesMax = 1<<20 - 8<<10
 )
 
@@ -85,20 +86,22 @@ const (
 
 // Partitioner
 const (
-	// partitionRetry is the pause before a member asks again for the members, or for a partition, when the service has refused that: what
-	// it refuses for (too many ephemeral nodes, a member list beyond a frame) does not pass in milliseconds.
+	// partitionRetry is the pause before a member asks again for the members, or for a partition, when the service has refused
+	// that: what it refuses for (too many ephemeral nodes, a member list beyond a frame) does not pass in milliseconds.
 	partitionRetry = 500 * time.Millisecond
 )
 
 // Once
 const (
-	// rememberMax is how long a result of a [Once] is remembered at most, 34 years: the longest that a node can live without being set.
+	// rememberMax is how long a result of a [Once] is remembered at most, 34 years: the longest that a node can live without
+	// being set.
 	rememberMax = (1<<40 - 1) * time.Millisecond
 )
 
 // Explain
 const (
-	// explainMax is how many nodes an explanation looks at: more than can usefully wait for anything, in a few answers of the service.
+	// explainMax is how many nodes an explanation looks at: more than can usefully wait for anything, in a few answers of the
+	// service.
 	explainMax = 10_000
 
 	// limitBytes is how long the number of permits of a semaphore is at most, in digits and whatever is around them.

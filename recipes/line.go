@@ -65,14 +65,14 @@ func enter(ctx context.Context, c *client.Client, lines []string, prefix string,
 	}, func(ctx context.Context, p placement) error { return takeBack(ctx, c, nodesOf(p.places)) })
 }
 
-// withdraw takes places back after a wait that has failed. It returns when that is done, or after [withdrawGrace] while the service is
-// not reached; the places then go when it is, or with the session.
+// withdraw takes places back after a wait that has failed. It returns when that is done, or after [withdrawGrace] while the
+// service is not reached; the places then go when it is, or with the session.
 func withdraw(ctx context.Context, c *client.Client, places []place) {
 	withGrace(ctx, func(ctx context.Context) error { return takeBack(ctx, c, nodesOf(places)) })
 }
 
-// withGrace runs f, which takes something back and fails with the session or the client only, as long as that takes, and waits for it
-// no longer than [withdrawGrace].
+// withGrace runs f, which takes something back and fails with the session or the client only, as long as that takes, and waits
+// for it no longer than [withdrawGrace].
 func withGrace(ctx context.Context, f func(context.Context) error) {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawGrace)
 	defer cancel()
@@ -99,16 +99,17 @@ func nobody(ahead []string) (string, error) {
 	return "", nil
 }
 
-// wait returns when there is nobody to wait for. Errors: that of the blocker, [ErrLost] if the place is not there any more, the end of
-// the session, the cause of ctx. The place is not taken back.
+// wait returns when there is nobody to wait for. Errors: that of the blocker, [ErrLost] if the place is not there any more, the
+// end of the session, the cause of ctx. The place is not taken back.
 func (p place) wait(ctx context.Context, c *client.Client, by blocker) error {
 	return p.waitFor(ctx, c, by, func(path string, own **client.Watch) (bool, error) {
 		return false, p.await(ctx, c, path, own)
 	})
 }
 
-// waitFor is wait with another way to wait for what the blocker has found: pass returns when something has happened to the node at path, or
-// to the place itself, whose watch it sets to nil when that has fired; or it says that there is no need to wait for the node.
+// waitFor is wait with another way to wait for what the blocker has found: pass returns when something has happened to the node
+// at path, or to the place itself, whose watch it sets to nil when that has fired; or it says that there is no need to wait for
+// the node.
 func (p place) waitFor(ctx context.Context, c *client.Client, by blocker, pass func(path string, own **client.Watch) (bool, error)) error {
 	var own *client.Watch
 	defer func() { closeWatch(own) }()
@@ -198,8 +199,8 @@ func (n node) lost(c *client.Client) error {
 	return &Error{Op: "wait", Path: n.path, Err: ErrLost, Detail: "somebody has deleted it"}
 }
 
-// certain returns the hold of places that were found at the front of their lines, when it is certain that the session lives: its client
-// may have been out of touch while it waited, and then the service has to say again that the places are there.
+// certain returns the hold of places that were found at the front of their lines, when it is certain that the session lives:
+// its client may have been out of touch while it waited, and then the service has to say again that the places are there.
 func certain(ctx context.Context, c *client.Client, op, path string, places []place) (*Hold, error) {
 	for {
 		h, err := newHold(ctx, c, op, path, nodesOf(places))

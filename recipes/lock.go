@@ -39,7 +39,8 @@ type lockSettings struct {
 // LockOption changes a lock.
 type LockOption func(*lockSettings)
 
-// WithLabel stores data, at most a mebibyte, in the node of whoever waits for the lock or holds it, for others to read. Default: none.
+// WithLabel stores data, at most a mebibyte, in the node of whoever waits for the lock or holds it, for others to read.
+// Default: none.
 func WithLabel(data []byte) LockOption {
 	return func(s *lockSettings) { s.data = slices.Clone(data) }
 }
@@ -49,7 +50,8 @@ func NewLock(c *client.Client, path string, options ...LockOption) *Lock {
 	return NewMultiLock(c, []string{path}, options...)
 }
 
-// NewMultiLock returns a lock that consists of the locks of all paths, of which there are at least one; a path that is there twice counts once.
+// NewMultiLock returns a lock that consists of the locks of all paths, of which there are at least one; a path that is there
+// twice counts once.
 func NewMultiLock(c *client.Client, paths []string, options ...LockOption) *Lock {
 	l := &Lock{c: c, paths: slices.Compact(slices.Sorted(slices.Values(paths)))}
 	for _, o := range options {
@@ -58,10 +60,10 @@ func NewMultiLock(c *client.Client, paths []string, options ...LockOption) *Lock
 	return l
 }
 
-// Acquire waits until the lock is this caller's. If ctx ends first it fails with ctx's error and cause, wrapped, and leaves the line; while no
-// server is reached that takes half a second more, and the place goes when one is.
-// Other errors: [ErrLost] if somebody deletes the node by which it waits, client.ErrSessionExpired if the session ends (it has
-// to be asked for again, in another one), those of [client.Client.Create].
+// Acquire waits until the lock is this caller's. If ctx ends first it fails with ctx's error and cause, wrapped, and leaves the
+// line; while no server is reached that takes half a second more, and the place goes when one is. Other errors: [ErrLost] if
+// somebody deletes the node by which it waits, client.ErrSessionExpired if the session ends (it has to be asked for again, in
+// another one), those of [client.Client.Create].
 func (l *Lock) Acquire(ctx context.Context) (*Hold, error) {
 	h, err := l.acquire(ctx, predecessor, true)
 	return h, failed("lock", l.name(), err)
@@ -77,10 +79,10 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Hold, error) {
 	return h, failed("lock", l.name(), err)
 }
 
-// Resume goes on with a lock of one path that this session has, or waits for, already: that of a process which has handed the session over
-// ([client.Client.Export]). node is [Hold.Path] of the hold there. The new hold has the same fence. If the one there was still
-// waiting this one waits on, as [Lock.Acquire]. Errors: those of Acquire; [ErrLost] if there is no such node in the line, or it
-// is another session's; client.ErrBadArguments for a lock of several paths.
+// Resume goes on with a lock of one path that this session has, or waits for, already: that of a process which has handed the
+// session over ([client.Client.Export]). node is [Hold.Path] of the hold there. The new hold has the same fence. If the one
+// there was still waiting this one waits on, as [Lock.Acquire]. Errors: those of Acquire; [ErrLost] if there is no such node in
+// the line, or it is another session's; client.ErrBadArguments for a lock of several paths.
 func (l *Lock) Resume(ctx context.Context, node string) (*Hold, error) {
 	h, err := l.resume(ctx, node)
 	return h, failed("lock", l.name(), err)

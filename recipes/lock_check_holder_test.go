@@ -30,9 +30,9 @@ type holderConfig struct {
 	Seed     uint64
 }
 
-// holder takes the lock again and again and acts on the resource under it, without a look at the hold's context before each act:
-// what a process does that was stopped between the look and the act. SIGUSR1 cuts its connections to the servers. The end of its standard input
-// ends it; it then closes its session.
+// holder takes the lock again and again and acts on the resource under it, without a look at the hold's context before each
+// act: what a process does that was stopped between the look and the act. SIGUSR1 cuts its connections to the servers. The end
+// of its standard input ends it; it then closes its session.
 type holder struct {
 	holderConfig
 	random *rand.Rand
@@ -123,8 +123,8 @@ func (h *holder) act(hold *recipes.Hold) error {
 	return nil
 }
 
-// refused tells whether the hold has noticed: somebody else has acted with a higher fence, so it must be over, by the clock at once, and
-// its context after the time that a timer takes.
+// refused tells whether the hold has noticed: somebody else has acted with a higher fence, so it must be over, by the clock at
+// once, and its context after the time that a timer takes.
 func (h *holder) refused(hold *recipes.Hold) error {
 	believes, alive := hold.Err() == nil, false
 	select {

@@ -208,9 +208,9 @@ func startProcesses(t *testing.T, n int) *process.Cluster {
 
 // TestLockCheck: processes contend for a lock and act on a resource that checks their tokens. In each cycle the holder is
 // stopped (SIGSTOP) until another has acted, and then goes on as if nothing had happened; connections are cut, and leaders
-// killed. Checked: the resource never admits a token below one that it has admitted, or one token from two holders; nobody is refused
-// who was not stopped and believes in his lock, which is what overtaking in line would do; whoever was refused notices it by himself;
-// and cancelled waits leave nothing behind.
+// killed. Checked: the resource never admits a token below one that it has admitted, or one token from two holders; nobody is
+// refused who was not stopped and believes in his lock, which is what overtaking in line would do; whoever was refused notices
+// it by himself; and cancelled waits leave nothing behind.
 func TestLockCheck(t *testing.T) {
 	seed := *lockSeed
 	if seed == 0 {

@@ -21,11 +21,11 @@ const (
 	delayName = "delay"
 )
 
-// LockDelay keeps a lock from everybody for at least d, on the service's clock, after a holder was lost without having released it: its
-// session has expired, or was closed, or somebody has deleted its node. The time is for what that holder may still have under
-// way somewhere. It counts from when the next one who wants the lock finds out, and the service then takes up to some three
-// seconds more. It has Consul's lock-delay as its model, and is no substitute for fences. All who use the lock must use the option;
-// each grant then costs one more write. Default: none.
+// LockDelay keeps a lock from everybody for at least d, on the service's clock, after a holder was lost without having released
+// it: its session has expired, or was closed, or somebody has deleted its node. The time is for what that holder may still have
+// under way somewhere. It counts from when the next one who wants the lock finds out, and the service then takes up to some
+// three seconds more. It has Consul's lock-delay as its model, and is no substitute for fences. All who use the lock must use
+// the option; each grant then costs one more write. Default: none.
 func LockDelay(d time.Duration) LockOption {
 	return func(s *lockSettings) { s.delay = max(d, 0) }
 }
@@ -33,8 +33,8 @@ func LockDelay(d time.Duration) LockOption {
 // mark is what a holder's mark has as data.
 func (n node) mark() []byte { return strconv.AppendUint(nil, uint64(n.czxid), 10) }
 
-// settle returns when no delay runs for somebody who is at the front of lines, and marks them as held; or, for a reader, whose loss delays
-// nobody, only returns. If wait is false it fails with [ErrHeld] rather than wait.
+// settle returns when no delay runs for somebody who is at the front of lines, and marks them as held; or, for a reader, whose
+// loss delays nobody, only returns. If wait is false it fails with [ErrHeld] rather than wait.
 func (l *Lock) settle(ctx context.Context, places []place, wait, reader bool) error {
 	for {
 		for _, p := range places {

@@ -13,11 +13,11 @@ import (
 // [MemoryGate.Do] the check and the act are one: nobody with a higher token is admitted until the act is over, so an older
 // act never overtakes a newer one.
 //
-// It remembers 65,536 resources. If there are more it forgets an eighth of them, those that nobody has used for the longest time, and
-// keeps in mind how high their tokens were: a resource that it does not know is taken for one that has seen that much. So it
-// never admits what it should refuse. It may refuse a hold that comes for the first time, or again after more than fifty thousand
-// other resources were used, if it is older than what was forgotten; its owner releases it and acquires a new one. One that acts
-// more often than that is never forgotten.
+// It remembers 65,536 resources. If there are more it forgets an eighth of them, those that nobody has used for the longest
+// time, and keeps in mind how high their tokens were: a resource that it does not know is taken for one that has seen that
+// much. So it never admits what it should refuse. It may refuse a hold that comes for the first time, or again after more than
+// fifty thousand other resources were used, if it is older than what was forgotten; its owner releases it and acquires a new
+// one. One that acts more often than that is never forgotten.
 //
 // A gate that is made anew, after a restart, has forgotten everything: the holder of an old token could act once more, and
 // after a newer one. There are two ways out. What was seen is kept with the resource. Or, which needs no disk, the new gate

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/coxswain-io/coxswain/client"
 )
@@ -92,10 +93,15 @@ func (o *Observation) begin(ctx context.Context, last *Term) (err error) {
 
 // list makes the line what it is now.
 func (o *Observation) list(ctx context.Context, fresh client.ReadOption) (client.Zxid, error) {
-	for {
+	for pause := relistPause; ; pause = min(2*pause, relistPauseMax) {
 		at, err := o.line.list(ctx, o.c, fresh)
 		if err == nil || !again(o.c, err) {
 			return at, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return 0, ended(ctx)
 		}
 	}
 }

@@ -239,8 +239,8 @@ func TestObserverThatDoesNotRead(t *testing.T) {
 	told(t, o, 0, "")
 }
 
-// TestObserverThatMissesAPartOfATransaction: what is missing begins between the ends of a leader and of the candidate behind it, and
-// nothing comes after them. The one that is dead as well has never led.
+// TestObserverThatMissesAPartOfATransaction: what is missing begins between the ends of a leader and of the candidate behind
+// it, and nothing comes after them. The one that is dead as well has never led.
 func TestObserverThatMissesAPartOfATransaction(t *testing.T) {
 	root := tree(t)
 	watcher, doomed := view(t, root), view(t, root)

@@ -30,8 +30,8 @@ import (
 // step is given, see [FenceGate], or knows the key. After the time the key counts as new. A process that asks for a key
 // out of its own step waits for itself.
 //
-// Costs: one read for a key that is remembered; for a new one two reads and three writes, and per waiting process two writes, two reads
-// and one wake-up.
+// Costs: one read for a key that is remembered; for a new one two reads and three writes, and per waiting process two writes,
+// two reads and one wake-up.
 //
 // Counterparts: idempotency keys of web interfaces; SET NX with an expiry in Redis, which marks the beginning of a step and not
 // its end. A Once is stateless: all methods may be called from any goroutine.

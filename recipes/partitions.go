@@ -100,11 +100,11 @@ func (p *Partitions) Err() error {
 	}
 }
 
-// Close leaves. All partitions are revoked, and this is no member any more, so each can go to the next one as soon as it is released.
-// Close returns when all are: it waits for their users, who must not be waiting for it. If ctx ends first, the contexts of the
-// others end, they are given back as if by [Partition.Release], and Close fails with the cause of ctx; after half a second at
-// most, and what is not done by then is done as soon as the service is reached. So ctx should have a deadline; one that has ended
-// waits for nobody's work. Close may be called again.
+// Close leaves. All partitions are revoked, and this is no member any more, so each can go to the next one as soon as it is
+// released. Close returns when all are: it waits for their users, who must not be waiting for it. If ctx ends first, the
+// contexts of the others end, they are given back as if by [Partition.Release], and Close fails with the cause of ctx; after
+// half a second at most, and what is not done by then is done as soon as the service is reached. So ctx should have a deadline;
+// one that has ended waits for nobody's work. Close may be called again.
 func (p *Partitions) Close(ctx context.Context) error {
 	p.close.Do(func() { close(p.closing) })
 	p.stop()

@@ -58,8 +58,8 @@ type PutOption func(*int)
 // 999. Default: 500.
 func Priority(p int) PutOption { return func(priority *int) { *priority = p } }
 
-// PutOp is the operation that puts an item, for a transaction of the user's own: the item is put if, and only if, that takes effect. An illegal
-// priority makes the transaction fail with client.ErrBadArguments.
+// PutOp is the operation that puts an item, for a transaction of the user's own: the item is put if, and only if, that takes
+// effect. An illegal priority makes the transaction fail with client.ErrBadArguments.
 func (q *Queue) PutOp(data []byte, options ...PutOption) client.Op {
 	priority := priorityDefault
 	for _, o := range options {
@@ -79,7 +79,8 @@ func (q *Queue) Put(ctx context.Context, data []byte, options ...PutOption) (str
 		o(&priority)
 	}
 	if priority < 0 || priority > priorityMax {
-		return "", &Error{Op: "put", Path: q.path, Err: client.ErrBadArguments, Detail: fmt.Sprintf("priority %d is not between 0 and %d", priority, priorityMax)}
+		detail := fmt.Sprintf("priority %d is not between 0 and %d", priority, priorityMax)
+		return "", &Error{Op: "put", Path: q.path, Err: client.ErrBadArguments, Detail: detail}
 	}
 	results, err := q.c.Multi(ctx, q.PutOp(data, options...))
 	if err != nil {
@@ -110,9 +111,9 @@ func (q *Queue) TryTake(ctx context.Context) (*Delivery, error) {
 	}
 }
 
-// Take waits for an item and makes it the caller's to deal with, which ends with [Delivery.Ack] or [Hold.Release]. When ctx ends first it fails
-// with ctx's cause, wrapped, and has taken nothing. Other errors: client.ErrSessionExpired, [ErrLost] if a stranger deletes the
-// node by which it waits.
+// Take waits for an item and makes it the caller's to deal with, which ends with [Delivery.Ack] or [Hold.Release]. When ctx
+// ends first it fails with ctx's cause, wrapped, and has taken nothing. Other errors: client.ErrSessionExpired, [ErrLost] if a
+// stranger deletes the node by which it waits.
 func (q *Queue) Take(ctx context.Context) (*Delivery, error) {
 	d, _, err := q.take(ctx)
 	if d == nil && err == nil {
@@ -174,7 +175,8 @@ func (q *Queue) concerns(e client.Event) bool {
 	return e.Type == client.EventGap
 }
 
-// take claims the first item that nobody is at work on. Without one it returns nil, and whether it makes sense to look again at once.
+// take claims the first item that nobody is at work on. Without one it returns nil, and whether it makes sense to look again at
+// once.
 func (q *Queue) take(ctx context.Context) (d *Delivery, again bool, err error) {
 	for item, err := range q.c.ChildrenSeq(ctx, q.items(), local, client.WithStats()) {
 		if errors.Is(err, client.ErrNoNode) {
@@ -198,7 +200,8 @@ func (q *Queue) take(ctx context.Context) (d *Delivery, again bool, err error) {
 // claim makes an item the caller's.
 func (q *Queue) claim(ctx context.Context, item node) (*Delivery, error) {
 	return obtain(ctx, func(ctx context.Context) (*Delivery, error) {
-		results, err := q.c.Multi(ctx, item.check(), client.CreateOp(join(item.path, claimName), nil, client.Ephemeral()), client.GetOp(item.path))
+		results, err := q.c.Multi(ctx, item.check(),
+			client.CreateOp(join(item.path, claimName), nil, client.Ephemeral()), client.GetOp(item.path))
 		if err != nil {
 			return nil, err
 		}
@@ -216,8 +219,8 @@ func (q *Queue) claim(ctx context.Context, item node) (*Delivery, error) {
 
 func (q *Queue) items() string { return join(q.path, itemsName) }
 
-// Delivery is an item that is this process's to deal with. It is a [Hold]: its context ends when the item may be given to somebody else, and
-// [Hold.Release] gives it back.
+// Delivery is an item that is this process's to deal with. It is a [Hold]: its context ends when the item may be given to
+// somebody else, and [Hold.Release] gives it back.
 type Delivery struct {
 	*Hold
 	item    node
@@ -228,12 +231,13 @@ type Delivery struct {
 // Data returns the item. It is the caller's own.
 func (d *Delivery) Data() []byte { return d.data }
 
-// ItemPath returns the path of the item's node, which [Queue.Put] has returned; it names the item as long as the queue's node lives.
+// ItemPath returns the path of the item's node, which [Queue.Put] has returned; it names the item as long as the queue's node
+// lives.
 func (d *Delivery) ItemPath() string { return d.item.path }
 
-// Attempt returns how many times the item was taken, this time included: above 1 somebody may have done a part of the work. An item
-// that makes its consumers die can be told by it, with some patience: a [Queue.Take] whose context ends in the very moment counts as
-// well.
+// Attempt returns how many times the item was taken, this time included: above 1 somebody may have done a part of the work. An
+// item that makes its consumers die can be told by it, with some patience: a [Queue.Take] whose context ends in the very moment
+// counts as well.
 func (d *Delivery) Attempt() int64 { return d.attempt }
 
 // Ack removes the item, which has been dealt with, and carries out operations in the same transaction; it returns their

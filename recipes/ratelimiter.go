@@ -92,9 +92,9 @@ func (l *RateLimiter) Allow(ctx context.Context, n int) (bool, error) {
 	return err == nil, failed("allow", l.cell.path, err)
 }
 
-// Wait waits until n tokens are there and takes them. If ctx has a deadline before which they will not be there, it fails at once with
-// context.DeadlineExceeded, wrapped, and takes none. If ctx ends meanwhile it fails with its cause; if that is during the write,
-// they may still be taken. Other errors: those of [RateLimiter.Allow].
+// Wait waits until n tokens are there and takes them. If ctx has a deadline before which they will not be there, it fails at
+// once with context.DeadlineExceeded, wrapped, and takes none. If ctx ends meanwhile it fails with its cause; if that is during
+// the write, they may still be taken. Other errors: those of [RateLimiter.Allow].
 func (l *RateLimiter) Wait(ctx context.Context, n int) error {
 	return failed("wait", l.cell.path, l.do(ctx, n, true))
 }
@@ -241,8 +241,8 @@ func (l *RateLimiter) sleep(pause time.Duration) {
 	l.short = false
 }
 
-// draw serves those in line for whom there is enough, by one write, and says how long the first of the others has to wait. Nobody is
-// told that there is not enough by what was there when this process last looked.
+// draw serves those in line for whom there is enough, by one write, and says how long the first of the others has to wait.
+// Nobody is told that there is not enough by what was there when this process last looked.
 func (l *RateLimiter) draw(batch []*drawing) (time.Duration, error) {
 	ctx := context.WithoutCancel(batch[0].ctx) // the callers' contexts end their waiting, not the write for all
 	for fresh := false; ; {

@@ -171,8 +171,8 @@ func (h *ReentrantHold) Commit(ctx context.Context, ops ...client.Op) ([]client.
 }
 
 // Release leaves this entry; its context ends. The last of all gives the lock back as [Hold.Release] does, with its errors; the
-// others ask nobody and return nil. It may be called again. With a context of this lock's own, which a release ends, it waits for half
-// a second, unless context.WithoutCancel was applied to it.
+// others ask nobody and return nil. It may be called again. With a context of this lock's own, which a release ends, it waits
+// for half a second, unless context.WithoutCancel was applied to it.
 func (h *ReentrantHold) Release(ctx context.Context) error {
 	own := ctx.Value(entriesKey{h.of.lock}) == h.of && ctx.Done() != nil
 	last := h.leave()

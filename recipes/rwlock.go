@@ -190,7 +190,8 @@ func (h *WriteHold) Downgrade(ctx context.Context) error {
 	share := client.SetOp(h.Path(), append([]byte(sharedMark), h.label...))
 	var err error
 	if len(h.marks) > 0 { // its loss delays nobody from now on
-		if _, err = h.Commit(ctx, share, client.DeleteOp(join(h.marks[0].line, markName), client.IfData(h.nodes[0].mark()))); err == nil || !raced(err) {
+		unmark := client.DeleteOp(join(h.marks[0].line, markName), client.IfData(h.nodes[0].mark()))
+		if _, err = h.Commit(ctx, share, unmark); err == nil || !raced(err) {
 			return failed("downgrade", h.path, err)
 		}
 	}

@@ -85,9 +85,10 @@ func (s *Semaphore) Acquire(ctx context.Context, n int) (*Hold, error) {
 	return h, failed("semaphore", s.path, err)
 }
 
-// TryAcquire is Acquire that does not wait: if there are too few free permits, or somebody waits for some, it fails with [ErrHeld].
-// Who is just being granted permits that are free stands in the queue for that moment, and counts as waiting: of several that try at
-// once some may be refused although there are permits for all. Who must not be refused then calls Acquire with a short deadline.
+// TryAcquire is Acquire that does not wait: if there are too few free permits, or somebody waits for some, it fails with
+// [ErrHeld]. Who is just being granted permits that are free stands in the queue for that moment, and counts as waiting: of
+// several that try at once some may be refused although there are permits for all. Who must not be refused then calls Acquire
+// with a short deadline.
 func (s *Semaphore) TryAcquire(ctx context.Context, n int) (*Hold, error) {
 	if err := s.taken(ctx, n); err != nil {
 		return nil, failed("semaphore", s.path, err)
@@ -168,8 +169,8 @@ func (s *Semaphore) enter(ctx context.Context, n int) (*turn, error) {
 	}
 }
 
-// agree is called when the number of permits is not the one that was asked for, or, if none was, there is no node. It sets it if the
-// node has no data, and fails if it has others; but if they are right by now it returns nil.
+// agree is called when the number of permits is not the one that was asked for, or, if none was, there is no node. It sets it
+// if the node has no data, and fails if it has others; but if they are right by now it returns nil.
 func (s *Semaphore) agree(ctx context.Context, asked int) error {
 	n, err := s.c.Get(ctx, s.path, client.AtLevel(client.Linearizable))
 	if errors.Is(err, client.ErrNoNode) && asked == 0 {
@@ -228,7 +229,8 @@ func permitsOut(ctx context.Context, c *client.Client, path string, options ...c
 	return out, nil
 }
 
-// permitsOf reads a number of permits; 0 if the data are none. They are compared as bytes too, so a number is written in one way only.
+// permitsOf reads a number of permits; 0 if the data are none. They are compared as bytes too, so a number is written in one
+// way only.
 func permitsOf(data []byte) int {
 	n, err := strconv.Atoi(string(data))
 	if err != nil || n < 0 || strconv.Itoa(n) != string(data) {

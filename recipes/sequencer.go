@@ -17,8 +17,8 @@ import (
 //   - A number is greater than all that were given out before it was asked for.
 //   - Every number is given out, but for those whose caller has stopped waiting, or died, before it got the answer.
 //
-// What it cannot: start anew, or go on, at a number of the user's choice. Nodes at these paths that somebody deletes make it begin at
-// 1 again, and what a stranger writes there shifts the numbers: forward if he sets the lower node.
+// What it cannot: start anew, or go on, at a number of the user's choice. Nodes at these paths that somebody deletes make it
+// begin at 1 again, and what a stranger writes there shifts the numbers: forward if he sets the lower node.
 //
 // A number is what the service counts anyway, the version of a node that is set, so nobody competes for one: each costs one
 // write, and any number of them can be under way, of one process or many. Only ranges compete with each other.

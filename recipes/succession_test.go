@@ -9,8 +9,8 @@ import (
 	"github.com/coxswain-io/coxswain/client"
 )
 
-// electionHistory is an election as nobody can get it wrong: the nodes that there are, and all that led, found out by looking at each
-// of the nodes after each transaction.
+// electionHistory is an election as nobody can get it wrong: the nodes that there are, and all that led, found out by looking
+// at each of the nodes after each transaction.
 type electionHistory struct {
 	random *rand.Rand
 	zxid   client.Zxid
@@ -125,8 +125,8 @@ func TestSuccession(t *testing.T) {
 	}
 }
 
-// TestSuccessionWithGaps: after events were lost and the nodes were listed, what is told is what leads, and it is never silent about
-// terms or values that were lost.
+// TestSuccessionWithGaps: after events were lost and the nodes were listed, what is told is what leads, and it is never silent
+// about terms or values that were lost.
 func TestSuccessionWithGaps(t *testing.T) {
 	for seed := range uint64(200) {
 		h := &electionHistory{random: rand.New(rand.NewPCG(seed, 2)), nodes: map[string]candidate{}}

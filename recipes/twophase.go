@@ -80,9 +80,9 @@ type proposal struct {
 	czxid, mzxid client.Zxid
 }
 
-// Begin begins a transaction, which is durable when it returns. The participants are texts in UTF-8, different from each other, at
-// least one and at most 990; the payload, at most a mebibyte, is for them. Errors: client.ErrNodeExists if the id is in use (whoever
-// recovers has begun it in its life before), client.ErrBadArguments, others of [client.Client.Create].
+// Begin begins a transaction, which is durable when it returns. The participants are texts in UTF-8, different from each other,
+// at least one and at most 990; the payload, at most a mebibyte, is for them. Errors: client.ErrNodeExists if the id is in use
+// (whoever recovers has begun it in its life before), client.ErrBadArguments, others of [client.Client.Create].
 func (t *TwoPhase) Begin(ctx context.Context, id string, participants []string, payload []byte) error {
 	path := t.transaction(id)
 	for _, p := range participants {
