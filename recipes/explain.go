@@ -76,7 +76,8 @@ func (e Explanation) claims(hold bool) (some []Claim) {
 }
 
 // Explain tells what the node at path is for, who has it and who waits. That the node is absent is no error. Errors: those of
-// [client.Client.List] and [client.Client.Sessions]; client.ErrTooMany, wrapped, if more than 10,000 are in the line.
+// [client.Client.List] and [client.Client.Sessions]; client.ErrTooMany, wrapped, if there are more than 10,000 nodes at and
+// below it.
 //
 // It costs two reads or a few, and no write.
 func Explain(ctx context.Context, c *client.Client, path string) (Explanation, error) {
@@ -143,8 +144,8 @@ func ExplainTree(ctx context.Context, c *client.Client, path string) ([]Explanat
 	return all, failed("explain", path, identify(ctx, c, all))
 }
 
-// listing reads the node at path and those below it, or of them those whose names, relative to it, are near. If there are too many
-// to read, and nothing near belongs to a session, so that nobody is in line, the beginning is enough.
+// listing reads the node at path and those below it, or of them those whose names, relative to it, are near. It fails if there are
+// too many to read: somebody in line might be behind them.
 func listing(
 	ctx context.Context, c *client.Client, path string, near func(name string) bool,
 ) (kept []client.Entry, zxid client.Zxid, err error) {
@@ -162,10 +163,7 @@ func listing(
 		if read++; read <= explainMax {
 			continue
 		}
-		if near == nil || len(ephemeral(kept)) > 0 {
-			return nil, 0, fmt.Errorf("%w: more than %d nodes", client.ErrTooMany, explainMax)
-		}
-		break
+		return nil, 0, fmt.Errorf("%w: more than %d nodes at and below it", client.ErrTooMany, explainMax)
 	}
 	return kept, zxid, nil
 }

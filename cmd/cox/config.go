@@ -93,7 +93,11 @@ func (r *configHistoryRecord) text(o *output) {
 }
 
 func runConfig(c *call) error {
-	action, path := c.args[0], named(c.args[1], "/config")
+	action := c.args[0]
+	path, err := c.place(c.args[1], "/config")
+	if err != nil {
+		return err
+	}
 	if len(c.args) > 2 && action != "set" && action != "rollback" {
 		return c.misuse("config %s takes a NAME only", escape(action))
 	}

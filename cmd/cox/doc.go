@@ -29,13 +29,17 @@
 //   - Lists of any length (ls, find, du) are printed while they are read, in pages: memory does not grow with them.
 //   - --timeout bounds a command; for those that walk a subtree or wait for their user it bounds each request. How long a lock is
 //     waited for is bounded by --wait.
+//   - Signals that were ignored when cox was started (nohup) stay ignored, for the programs that it starts too. Otherwise SIGINT,
+//     SIGTERM, SIGHUP and SIGQUIT end a command, after it has given back what it has; or they are its program's.
 //
 // # Exit status and errors
 //
 // 0: done. 1: refused or failed, also exists and an absent node, and a script of which any command failed. 2: the command
-// line cannot be understood. A command that has run a program while it held something has the program's status, 128 and the
-// number if a signal has ended it. An error is one line on stderr, "cox: no node: /x", sometimes with a second one that says what
-// to do; in a script it names the line.
+// line cannot be understood. 128 and the number of the signal that has interrupted a command or a script; for what goes on until
+// then that is the usual end, and 0. A command that has run a program while it held something has the program's status, 128 and
+// the number if a signal has ended it, also when what it held could not be given back at once; 126 if the program cannot be run,
+// 127 if there is none. An error is one line on stderr, "cox: no node: /x", sometimes with a second one that says what to do; in a
+// script it names the line.
 //
 // # JSON
 //
@@ -60,7 +64,8 @@
 //	watch                 events, see below
 //	addWatch              {"path", "mode"}
 //	removewatches         {"path", "removed"}: how many
-//	lock, semaphore       {"path", "node", "fence"}: without a program, when it is held; with one nothing is printed
+//	lock, semaphore       {"path", "node", "fence"}: without a program, when it is held; with one nothing is printed; semaphore
+//	                      --set {"path", "permits"}
 //	elect                 {"path", "node", "fence", "value"}, likewise
 //	observe               {"term", "session", "node", "at", "missed", "data", "encoding"} for each; without a term nobody leads
 //	barrier               {"path", "raised"}
@@ -88,6 +93,8 @@
 //	version               {"version", "go"}
 //	help                  {"help"}
 //
+// The fence of a grant, and the term of a leader, are numbers, as in COXSWAIN_FENCE.
+//
 // A stat is {"czxid", "mzxid", "pzxid", "ctime_ms", "mtime_ms", "version", "cversion", "aversion", "owner", "data_length",
 // "num_children", "kind", "ttl_ms"}: transactions and sessions as hexadecimal strings "0x1f", times in milliseconds since
 // 1970, kind one of persistent, ephemeral, container and ttl; owner only of an ephemeral node, ttl_ms only of a TTL node.
@@ -104,7 +111,8 @@
 // # Concurrency
 //
 // One goroutine carries out commands. While it waits for a line of input, another one prints events as they come, and is
-// waited for before the next command begins; so output never needs a lock. deleteall in parts may have many requests under way
+// waited for before the next command begins; so output never needs a lock. While a command at a terminal waits for a lock, another one
+// says who has it, and is waited for likewise. deleteall in parts may have many requests under way
 // at a time and waits for them. watch waits for the program that it runs, and so does whoever holds something, who listens to
 // signals, the session and the clock meanwhile. A service's checks have a goroutine, which is waited for when the service goes.
 //

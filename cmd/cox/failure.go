@@ -15,8 +15,11 @@ import (
 // Exit statuses.
 const (
 	exitDone   = 0
-	exitFailed = 1 // refused, failed, or interrupted
+	exitFailed = 1 // refused, or failed
 	exitUsage  = 2 // the command line cannot be understood
+
+	exitNotRun   = 126 // the program cannot be run
+	exitNotFound = 127 // or there is none
 )
 
 // failure is an error as it is shown.
@@ -58,7 +61,10 @@ func (s *shell) describe(err error) failure {
 		refused *client.Error
 		waited  *client.WaitError
 		held    *heldError
+		late    *waitedError
 		lost    *lostError
+		program *programError
+		permits *recipes.PermitsError
 	)
 	switch {
 	case errors.As(err, &usage):
@@ -74,11 +80,17 @@ func (s *shell) describe(err error) failure {
 		f.Message = op.which + ": " + f.Message + "; nothing was done"
 		return f
 	case errors.As(err, &held):
-		f := failure{Name: "Held", Path: held.path, Message: held.Error(), exit: exitFailed}
+		f := failure{Name: "Held", Path: held.path, Message: held.Error(), exit: held.exit}
 		if held.by != "" {
 			f.hint = "why " + quoteWord(held.path) + " tells who waits, too"
 		}
 		return f
+	case errors.As(err, &late):
+		return failure{Name: "Timeout", Path: late.path, Message: late.Error(), exit: late.exit}
+	case errors.As(err, &program):
+		return failure{Name: "Failed", Message: program.Error(), exit: program.status()}
+	case errors.As(err, &permits):
+		return failure{Name: "Failed", Message: err.Error(), hint: "cox semaphore --set changes how many there are", exit: exitFailed}
 	case errors.As(err, &lost):
 		return failure{Name: "Lost", Path: lost.what, Message: lost.Error(), exit: exitFailed}
 	case errors.Is(err, recipes.ErrLost):
@@ -92,12 +104,16 @@ func (s *shell) describe(err error) failure {
 	case errors.Is(err, errClosed), errors.Is(err, client.ErrClosed):
 		return failure{Name: "Closed", Message: err.Error(), exit: exitFailed}
 	case errors.Is(err, context.Canceled):
-		return failure{Name: "Interrupted", Message: "interrupted", exit: exitFailed}
+		return s.interrupted()
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure{Name: "Timeout", Message: "the time is up (--timeout gives more)", exit: exitFailed}
 	default:
 		return failure{Name: "Failed", Message: err.Error(), exit: exitFailed}
 	}
+}
+
+func (s *shell) interrupted() failure {
+	return failure{Name: "Interrupted", Message: "interrupted", exit: s.interruptedStatus()}
 }
 
 // pathless are the calls of the client that are about no path.
@@ -147,7 +163,9 @@ func (s *shell) describeWait(e *client.WaitError) failure {
 	f := failure{Name: "Timeout", Path: e.Path, exit: exitFailed}
 	switch {
 	case errors.Is(e.Cause, context.Canceled):
-		f.Name, f.Message = "Interrupted", "interrupted"
+		path := f.Path
+		f = s.interrupted()
+		f.Path = path
 	case e.State == client.Connected:
 		f.Message = "no answer in time from " + s.server()
 		f.hint = "the server is there, but it waits: do a majority of the servers run and reach each other? --timeout gives more time"
@@ -167,7 +185,7 @@ func (s *shell) describeWait(e *client.WaitError) failure {
 // describeOpen tells why there is no session.
 func (s *shell) describeOpen(e *openError) failure {
 	if errors.Is(e.ended, context.Canceled) {
-		return failure{Name: "Interrupted", Message: "interrupted", exit: exitFailed}
+		return s.interrupted()
 	}
 	reasons := attempts(e.cause)
 	if reasons == "" {

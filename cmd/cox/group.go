@@ -14,10 +14,10 @@ func groupVerb() *verb {
 		summary: "be a member while a program runs, or until Ctrl-C; tell who the members are",
 		options: []option{sessionOption},
 		details: `join makes this process a member called MEMBER, or as the service calls it if there is none, until its
-program ends, or without a program until Ctrl-C; it waits while another session's member has the name. When
-the session of a single command is lost the member comes back with the next one, and the program goes on;
-it is ended only if somebody deletes the member's node. Its environment has COXSWAIN_MEMBER and
-COXSWAIN_SERVERS.
+program ends, or without a program until Ctrl-C. While another session's member has the name it waits,
+which is said on stderr. When the session of a single command is lost the member comes back with the next
+one, and the program goes on; it is ended only if somebody deletes the member's node. Its environment has
+COXSWAIN_MEMBER and COXSWAIN_SERVERS.
 
 list prints who is a member now, watch that and what changes, until Ctrl-C. NAME is the path of a node, or
 without a slash in front one below /groups.
@@ -72,8 +72,11 @@ func (r *memberChangeRecord) text(o *output) {
 }
 
 func runGroup(c *call) error {
-	action, path := c.args[0], named(c.args[1], "/groups")
+	action := c.args[0]
+	path, err := c.place(c.args[1], "/groups")
 	switch {
+	case err != nil:
+		return err
 	case action != "join" && action != "list" && action != "watch":
 		return c.misuse("group can join, list and watch, not %q", escape(action))
 	case action != "join" && (len(c.args) > 2 || c.command != nil):
@@ -109,9 +112,14 @@ func runGroup(c *call) error {
 
 func (c *call) joinGroup(path string) error {
 	c.shell.renew = c.shell.mode == oneShot // the member comes back
-	cl, program, err := c.holder()
+	cl, program, err := c.holder(c.ctx)
 	if err != nil {
 		return err
+	}
+	if name := c.arg(2); name != "" {
+		if text := c.duplicate(c.ctx, cl, path+"/"+name); text != "" {
+			c.out.complain("cox: %s\n", text)
+		}
 	}
 	m, err := recipes.NewGroup(cl, path).Join(c.ctx, c.arg(2), []byte(c.arg(3)))
 	if err != nil {

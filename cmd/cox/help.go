@@ -72,7 +72,7 @@ Start:
   cox get /app
   cox ls /
 
-Exit status: 0 done, 1 refused or failed, 2 wrong usage.
+Exit status: 0 done, 1 refused or failed, 2 wrong usage, 128 and its number if a signal has interrupted it.
 `)
 	return b.String()
 }

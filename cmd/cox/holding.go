@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strconv"
+	"slices"
 	"syscall"
 	"time"
 
@@ -14,28 +14,27 @@ import (
 	"github.com/coxswain-io/coxswain/recipes"
 )
 
-// Options of the verbs that hold something.
-var (
-	tryOption   = option{"", "try", "", "do not wait: if somebody else has it, fail with status 1"}
-	waitOption  = option{"", "wait", "DURATION", "wait no longer than that, then fail with status 1"}
-	labelOption = option{"l", "label", "TEXT", "what why shows to others beside the name of this process"}
-
-	sessionOption = option{"", "session", "DURATION", "timeout of the session, from its last sign of life (default 10s)"}
-)
-
 // holdingHelp is what all of these verbs say about the program.
 const holdingHelp = `With a PROGRAM nothing is printed: it runs with cox's standard input (in the shell and in scripts with
-none), it gets the SIGINT, SIGTERM, SIGHUP and SIGQUIT that cox gets, and its exit status is that of cox,
-128 and the signal's number if a signal has ended it. Its environment has COXSWAIN_FENCE, the number of
-the grant in decimal, which only grows from holder to holder; COXSWAIN_LOCK, the node that stands for it;
-and COXSWAIN_SERVERS.
+none), it gets the SIGINT, SIGTERM, SIGHUP and SIGQUIT that cox gets, and goes on to get them if it was
+stopped. Its exit status is that of cox, 128 and the signal's number if a signal has ended it, 127 if it is
+not found and 126 if it cannot be run. Its environment has COXSWAIN_FENCE, the number of the grant in
+decimal, which only grows from holder to holder; COXSWAIN_LOCK, the node that stands for it; and
+COXSWAIN_SERVERS. When it has ended it is given back at once: what it has left in the background goes on.
 
 If it is lost, the program and the process group that it leads are ended, and the status is 1. When
 servers are out of reach that begins, with SIGTERM, 1/8 of the session's timeout before anybody else can
 get it, and SIGKILL follows half-way; when it is gone already (the session was killed, the node deleted)
-SIGKILL comes at once. So two programs overlap only if the service was told to take it away, or clocks
-are wrong by more than 1/16. Processes that have left the group are not found; what they write should
-be fenced. On Linux the program also dies with cox.`
+SIGKILL comes at once. So programs do not overlap while cox runs, unless the service was told to take it
+away, or clocks are wrong by more than 1/16.
+
+cox can do nothing while it does not run itself. If it is stopped (SIGSTOP, a suspended machine), its
+program goes on while another one begins after the session's timeout, and is ended when cox goes on. If
+cox is killed with SIGKILL the program dies with it on Linux, but not what that has started. Nor does cox
+find processes that have left the group. Whatever must not be written by two should check the fence.
+
+At a terminal the program has the keyboard. Ctrl-Z does not stop it, nor cox. In the background it stops
+when it reads from the terminal, and keeps what it holds, until fg.`
 
 // holding is what a verb has got, until its program or its user has done with it.
 type holding struct {
@@ -47,6 +46,9 @@ type holding struct {
 	release func(context.Context) error
 	lone    bool // nobody else may have it: then its program must be gone before it is
 	news    *news
+
+	there <-chan struct{} // closed when it is there, if it is to come later; nil otherwise
+	notes <-chan string   // why it is not yet
 }
 
 // newHolding is what holds a Hold of recipes.
@@ -65,126 +67,79 @@ type registered interface {
 // newPresence is what holds such a node. It is over when that is: the goroutine ends with the release.
 func (c *call) newPresence(cl *client.Client, what string, r registered, release func(context.Context) error) *holding {
 	ctx, end := context.WithCancelCause(context.WithoutCancel(c.ctx))
-	go func() {
-		for {
-			state, changed := r.State()
-			if state.Final() {
-				end(r.Err())
-				return
-			}
-			<-changed
-		}
-	}()
+	go func() { end(final(ctx, r)) }()
 	err := func() error { return context.Cause(ctx) }
 	return &holding{call: c, client: cl, what: what, ctx: ctx, err: err, release: release, news: c.news(cl, what)}
 }
 
-// fenced is what the environment of its program tells about a hold.
-func fenced(h *recipes.Hold) []string {
-	return []string{"COXSWAIN_FENCE=" + strconv.FormatUint(uint64(h.Fence()), 10), "COXSWAIN_LOCK=" + h.Path()}
-}
-
-// holder is the client of a verb that holds something, and the program that it is to run, if any.
-func (c *call) holder() (*client.Client, *program, error) {
-	var p *program
-	if c.command != nil {
-		var err error
-		if p, err = newProgram(c); err != nil {
-			return nil, nil, err
+// final is why such a node is not kept up any more, or ctx.
+func final(ctx context.Context, r registered) error {
+	for {
+		state, changed := r.State()
+		if state.Final() {
+			return r.Err()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
-	if text, ok := c.values[sessionOption.long]; ok {
-		d, err := duration(text)
-		if err != nil {
-			return nil, nil, c.misuse("--session takes a duration such as 2s or 1m, not %q", escape(text))
-		}
-		if c.shell.mode != oneShot {
-			return nil, nil, c.misuse("--session is for single commands: here all share one session")
-		}
-		c.shell.sessionTimeout = d
-	}
-	cl, err := c.client()
-	return cl, p, err
 }
 
-// waiting is the context in which a verb waits for its turn: --wait bounds it.
-func (c *call) waiting() (context.Context, context.CancelFunc, error) {
-	text, ok := c.values[waitOption.long]
-	if !ok {
-		ctx, cancel := context.WithCancel(c.ctx)
-		return ctx, cancel, nil
-	}
-	d, err := duration(text)
-	switch {
-	case err != nil:
-		return nil, nil, c.misuse("--wait takes a duration such as 500ms or 10s, not %q", escape(text))
-	case c.has(tryOption.long):
-		return nil, nil, c.misuse("--try does not wait: it excludes --wait")
-	}
-	ctx, cancel := context.WithTimeoutCause(c.ctx, d, errWaited)
-	return ctx, cancel, nil
-}
-
-// errWaited is the end of --wait.
-var errWaited = errors.New("still held by another")
-
-// heldError is something that somebody else has.
-type heldError struct {
-	path string
-	why  error  // recipes.ErrHeld, or that the time to wait is up
-	by   string // who has it; empty if that could not be found out
-}
-
-func (e *heldError) Error() string {
-	text := e.why.Error() + ": " + e.path
-	if e.by != "" {
-		text += ": " + e.by
-	}
-	return text
-}
-
-// refused tells who has what could not be had, if that is why err is.
-func (c *call) refused(cl *client.Client, path string, err error) error {
-	why := recipes.ErrHeld
-	waited, away := errors.AsType[*client.WaitError](err)
-	switch {
-	case away && waited.State != client.Connected:
-		return err // nobody knows who has it
-	case errors.Is(err, errWaited):
-		why = errWaited
-	case !errors.Is(err, recipes.ErrHeld):
-		return err
-	}
-	ctx, cancel := c.step()
+// duplicate says that another session has a node which is to be registered, and so is waited for; "" if none has.
+func (c *call) duplicate(ctx context.Context, cl *client.Client, path string) string {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	e, explainErr := recipes.Explain(ctx, cl, path)
-	if explainErr != nil {
-		return &heldError{path: path, why: why}
+	stat, there, err := cl.Exists(ctx, path)
+	if owner := client.SessionID(stat.Owner); err == nil && there && owner != cl.Session().ID {
+		return fmt.Sprintf("waiting for %s, which is there already, of session %s", path, owner)
 	}
-	return &heldError{path, why, holders(e)}
+	return ""
 }
 
-// keep runs the program, or without one tells what is held and waits for Ctrl-C; then it gives it back.
+// keep runs the program, or without one tells what is held and waits for Ctrl-C; then it gives it back. The program's status stays
+// what it is.
 func (h *holding) keep(p *program, env []string, told answer) error {
 	var err error
 	if p != nil {
 		err = h.runProgram(p, env)
-	} else if err = h.call.give(told); err == nil {
-		err = h.await()
+	} else {
+		err = h.await(told)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeMax)
 	defer cancel()
-	if released := h.release(ctx); released != nil && err == nil {
-		err = fmt.Errorf("%s is not given back yet, and will be when its session ends: %w", h.what, released)
+	released := h.release(ctx)
+	if released == nil || err != nil {
+		return err
 	}
-	return err
+	h.call.shell.unanswered = true
+	released = fmt.Errorf("%s is not given back yet, and will be when its session ends: %w", h.what, released)
+	if p == nil {
+		return released
+	}
+	h.call.out.complain("cox: %v\n", released)
+	return nil
 }
 
 // await waits for Ctrl-C, which is the usual end, or for the loss.
-func (h *holding) await() error {
+func (h *holding) await(told answer) error {
+	there := h.there
+	if there == nil {
+		if err := h.call.give(told); err != nil {
+			return err
+		}
+	}
 	for {
 		select {
 		case <-h.stateChanged():
+		case <-there:
+			there = nil
+			if err := h.call.give(told); err != nil {
+				return err
+			}
+		case note := <-h.notes:
+			h.call.out.complain("cox: %s\n", note)
 		case <-h.call.ctx.Done():
 			return nil
 		case <-h.ctx.Done():
@@ -196,7 +151,7 @@ func (h *holding) await() error {
 // runProgram runs it until it ends, and ends it when what is held is lost. Signals to cox are the program's.
 func (h *holding) runProgram(p *program, env []string) error {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	heed(signals, slices.Concat(endings, stops)...)
 	defer signal.Stop(signals)
 	if err := h.call.ctx.Err(); err != nil {
 		return err // interrupted before it is begun
@@ -207,14 +162,22 @@ func (h *holding) runProgram(p *program, env []string) error {
 	}
 	defer r.finish()
 	lost := h.ctx.Done()
-	var kill <-chan time.Time
+	var kill, again <-chan time.Time
 	for {
 		select {
 		case <-h.stateChanged():
+		case note := <-h.notes:
+			h.call.out.complain("cox: %s\n", note)
 		case s := <-signals:
-			r.signal(s.(syscall.Signal))
+			if slices.Contains(endings, s) {
+				r.signal(s.(syscall.Signal))
+			} else {
+				h.call.out.complain("cox: cannot be stopped while it holds %s\n", h.what)
+			}
 		case <-r.stopped:
-			goOn(r.cmd.Process.Pid)
+			again = r.revive(h.what)
+		case <-again:
+			again = r.revive(h.what)
 		case <-lost:
 			lost = nil
 			r.signal(syscall.SIGTERM)
@@ -248,8 +211,17 @@ func (h *holding) grace() time.Duration {
 	return max(0, min(most, time.Until(info.ValidUntil.Add(most))))
 }
 
-// lost is the error of what is not held any more.
-func (h *holding) lost(cause error) error { return &lostError{h.what, cause} }
+// lost is the error of what is not held any more, or never was.
+func (h *holding) lost(cause error) error {
+	select {
+	case <-h.there:
+	default:
+		if h.there != nil {
+			return cause
+		}
+	}
+	return &lostError{h.what, cause}
+}
 
 // lostError is something that was held and is not held any more, or not certainly.
 type lostError struct {

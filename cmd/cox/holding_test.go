@@ -136,29 +136,149 @@ func TestSignalsArePassedOn(t *testing.T) {
 	inLine(t, c, "/locks/a", 0)
 }
 
-// Ctrl-C is the usual end of a lock without a program, and gives it back; while waiting it leaves no node.
+// A signal is the usual end of a lock without a program, and gives it back; while waiting it leaves no node.
 func TestLockUntilInterrupted(t *testing.T) {
 	cluster := servertest.Start(t, 1)
 	c := cluster.Client(t)
-	first := start(t, cluster, "lock", "a")
-	if !first.lines.Scan() || !strings.HasPrefix(first.lines.Text(), "Locked /locks/a: fence ") {
-		t.Fatalf("%q, %s", first.lines.Text(), first.stderr.String())
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		first := start(t, cluster, "lock", "a")
+		if !first.lines.Scan() || !strings.HasPrefix(first.lines.Text(), "Locked /locks/a: fence ") {
+			t.Fatalf("%q, %s", first.lines.Text(), first.stderr.String())
+		}
+		second := start(t, cluster, "lock", "a", "--", "echo", "never")
+		inLine(t, c, "/locks/a", 2)
+		for _, tt := range []struct {
+			p      *process
+			status int
+			stderr string
+			left   int
+		}{{second, signalStatus + int(s), "cox: interrupted\n", 1}, {first, exitDone, "", 0}} {
+			if err := tt.p.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			if status, rest := tt.p.ended(); status != tt.status || rest != "" || tt.p.stderr.String() != tt.stderr {
+				t.Errorf("%v: exit status %d, %q, %q", s, status, rest, tt.p.stderr.String())
+			}
+			inLine(t, c, "/locks/a", tt.left)
+		}
 	}
-	second := start(t, cluster, "lock", "a", "--", "echo", "never")
+}
+
+// What was ignored from the start, as nohup has it, stays so.
+func TestIgnoredSignalsStayIgnored(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	c := cluster.Client(t)
+	first := start(t, cluster, "lock", "a")
+	inLine(t, c, "/locks/a", 1)
+	second := startShell(t, cluster, `trap "" HUP; exec cox lock a -- echo never`)
 	inLine(t, c, "/locks/a", 2)
-	for _, tt := range []struct {
-		p      *process
-		status int
-		stderr string
-		left   int
-	}{{second, exitFailed, "cox: interrupted\n", 1}, {first, exitDone, "", 0}} {
-		if err := tt.p.Process.Signal(os.Interrupt); err != nil {
+	for _, s := range []os.Signal{syscall.SIGHUP, os.Interrupt} {
+		if err := second.Process.Signal(s); err != nil {
 			t.Fatal(err)
 		}
-		if status, rest := tt.p.ended(); status != tt.status || rest != "" || tt.p.stderr.String() != tt.stderr {
-			t.Errorf("exit status %d, %q, %q", status, rest, tt.p.stderr.String())
+	}
+	if status, rest := second.ended(); status != signalStatus+int(syscall.SIGINT) || rest != "cox: interrupted\n" {
+		t.Errorf("exit status %d, %q", status, rest)
+	}
+	if !first.lines.Scan() {
+		t.Fatal(first.stderr.String())
+	}
+	interrupt(t, first)
+
+	p := startShell(t, cluster, `trap "" HUP; exec cox lock a -- sh -c 'echo $PPID; kill -HUP $$; kill -HUP $PPID; exec sh -c "exit 3"'`)
+	p.next(t)
+	if status, rest := p.ended(); status != 3 || rest != "" {
+		t.Errorf("exit status %d, %q", status, rest)
+	}
+}
+
+// A program that was stopped does not keep the lock from being given back.
+func TestStoppedProgramEnds(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	c := cluster.Client(t)
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		p := start(t, cluster, "lock", "a", "--", "sh", "-c", `trap "exit 7" TERM INT HUP; echo $$; while :; do sleep 0.01; done`)
+		program := p.next(t)
+		if err := syscall.Kill(-program, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
 		}
-		inLine(t, c, "/locks/a", tt.left)
+		if err := p.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+		if status, rest := p.ended(); status != 7 || rest != "" {
+			t.Errorf("%v: exit status %d, %q, %q", s, status, rest, p.stderr.String())
+		}
+		inLine(t, c, "/locks/a", 0)
+	}
+}
+
+// The program's status stays what it is when the lock cannot be given back.
+func TestStatusWithoutRelease(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	done := t.TempDir() + "/done"
+	p := start(t, cluster, "lock", "--session", "1m", "a", "--", "sh", "-c", "echo 1; until test -e "+done+"; do sleep 0.01; done")
+	p.next(t)
+	cluster.Stop(0)
+	if err := os.WriteFile(done, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, _ := p.ended()
+	if text := p.stderr.String(); status != exitDone || !strings.Contains(text, "cox: /locks/a is not given back yet, ") {
+		t.Errorf("exit status %d, %q", status, text)
+	}
+}
+
+// Without a majority the time to wait, and that of one request, bound a lock too.
+func TestLockWithoutQuorum(t *testing.T) {
+	cluster := servertest.Start(t, 3)
+	var out, errs strings.Builder
+	s := &shell{mode: script, verbs: allVerbs(), servers: cluster.Addrs(), timeout: timeoutDefault, out: newOutput(&out, &errs)}
+	s.using = s.out
+	if err := s.runLine(t.Context(), "sync"); err != nil {
+		t.Fatal(err)
+	}
+	leader := cluster.Leader()
+	for i := range cluster.Len() {
+		if i != leader {
+			cluster.Stop(i)
+		}
+	}
+	const limit = 30 * time.Second // far from the minute that a request may take
+	begin := time.Now()
+	status, _, stderr := cox(cluster, "", "--timeout", "1m", "lock", "--wait", "100ms", "a", "--", "echo", "never")
+	if took := time.Since(begin); status != exitFailed || took > limit || !strings.HasPrefix(stderr, "cox: no quorum: ") {
+		t.Errorf("exit status %d after %v, %s", status, took, stderr)
+	}
+	for _, line := range []string{"lock --timeout 100ms a -- echo never", "lock --timeout 1m --wait 100ms a -- echo never"} {
+		if f := s.describe(s.runLine(t.Context(), line)); f.Name != "Timeout" || time.Since(begin) > limit {
+			t.Errorf("%s: %+v after %v", line, f, time.Since(begin))
+		}
+	}
+	s.unanswered = true
+	_ = s.end() // nobody is there to answer
+	if strings.Contains(out.String(), "never") {
+		t.Errorf("%q", out.String())
+	}
+}
+
+// Who waits for another session's node of the same name says so.
+func TestDuplicatesAreTold(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	for _, tt := range []struct{ command, path, done string }{
+		{"group join web a", "/groups/web/a", "Joined /groups/web as a"},
+		{"service register web a localhost:80", "/services/web/a", "Registered localhost:80 as a of web"},
+		{"service register web b localhost:80 --check true", "/services/web/b", "Registered localhost:80 as b of web"},
+	} {
+		first := start(t, cluster, strings.Fields(tt.command)...)
+		first.expects(t, tt.done)
+		second := startShell(t, cluster, "exec cox "+tt.command)
+		if want := "cox: waiting for " + tt.path + ", which is there already, of session 0x"; !second.lines.Scan() ||
+			!strings.HasPrefix(second.lines.Text(), want) {
+			t.Errorf("%q instead of %s", second.lines.Text(), want)
+		}
+		interrupt(t, first)
+		second.expects(t, tt.done)
+		interrupt(t, second)
 	}
 }
 
@@ -208,12 +328,22 @@ func interrupt(t *testing.T, p *process) {
 	}
 }
 
-// A service is as healthy as its check says, and whoever watches is told of each change.
+// A service is registered when its check has passed, then as healthy as that says, and whoever watches is told of each change.
 func TestServiceCheck(t *testing.T) {
 	cluster := servertest.Start(t, 1)
 	sick := t.TempDir() + "/sick"
-	p := start(t, cluster, "service", "register", "web", "a1", "localhost:80", "--ttl", "30ms", "--check",
-		`test ! -e `+sick+` || { echo first; echo worn out; exit 1; }`)
+	if err := os.WriteFile(sick, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := startShell(t, cluster, `exec cox service register web a1 localhost:80 --ttl 1s --check \
+		'test ! -e `+sick+` || { echo first; echo worn out; exit 1; }'`)
+	p.expects(t, "cox: not registered yet, the check fails: worn out")
+	if _, stdout, stderr := cox(cluster, "", "service", "list", "web"); stdout != "" || stderr != "" {
+		t.Errorf("%q, %q", stdout, stderr)
+	}
+	if err := os.Remove(sick); err != nil {
+		t.Fatal(err)
+	}
 	p.expects(t, "Registered localhost:80 as a1 of web")
 	watch := start(t, cluster, "service", "watch", "web")
 	expect := func(want string) { // a slow machine's checks may take too long in between
@@ -237,6 +367,17 @@ func TestServiceCheck(t *testing.T) {
 	interrupt(t, p)
 	expect("gone      a1  localhost:80")
 	interrupt(t, watch)
+}
+
+// A service whose check needs its program is registered while that runs.
+func TestServiceCheckOfItsProgram(t *testing.T) {
+	cluster := servertest.Start(t, 1)
+	serves := t.TempDir() + "/serves"
+	p := start(t, cluster, "service", "register", "web", "a1", "localhost:80", "--check", "test -e "+serves, "--",
+		"sh", "-c", "touch "+serves+"; until cox service list web | grep -q passing; do :; done; exit 5")
+	if status, rest := p.ended(); status != 5 || rest != "" {
+		t.Errorf("exit status %d, %q, %q", status, rest, p.stderr.String())
+	}
 }
 
 // Whoever follows a config is told each version, and of what is none.

@@ -60,7 +60,7 @@ func (t *terminal) above(print func()) {
 func (s *shell) runInteractive(ctx context.Context) int {
 	s.mode = interactive
 	// The end of the terminal shows in reading from it, and then there is time to close the session.
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGTERM)
+	ctx, stop := interruptible(ctx, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGQUIT)
 	defer stop()
 	s.history = openHistory(historyPath(os.Getenv))
 	s.greet(ctx)

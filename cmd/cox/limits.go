@@ -13,6 +13,9 @@ const (
 	// address is reported within a second.
 	reachMax = 750 * time.Millisecond
 
+	// connectMin is how long a command may take to connect that then waits for others no longer than for a moment.
+	connectMin = time.Second
+
 	// closeMax bounds the end of the session when a command or a shell ends.
 	closeMax = 2 * time.Second
 
@@ -44,6 +47,24 @@ const (
 	restEvery = time.Millisecond
 	restMax   = time.Second
 
+	// closeSoon is closeMax when the servers have just shown that they do not answer.
+	closeSoon = 250 * time.Millisecond
+
+	// askedMax bounds the question who has it, of a command whose time to wait is up.
+	askedMax = 500 * time.Millisecond
+
+	// tellAfter is how long a user at a terminal waits for others until told for whom.
+	tellAfter = time.Second
+
+	// statusMax is the greatest exit status that can be chosen.
+	statusMax = 255
+
+	// reviveEvery is how often is looked whether a program that waits for the terminal can have it.
+	reviveEvery = 100 * time.Millisecond
+
+	// firstCheckEvery is how often at least a service is checked that has not passed yet.
+	firstCheckEvery = time.Second
+
 	// programEndMax is how long a program has to end after SIGTERM; then it is killed.
 	programEndMax = 5 * time.Second
 
@@ -54,10 +75,11 @@ const (
 	// signalStatus is added to the number of the signal that has ended a program, as shells do.
 	signalStatus = 128
 
-	// ttlDefault is for how long a service passes after its newest check that has; noteMax bounds what is told of one that fails, in
-	// bytes.
-	ttlDefault = 30 * time.Second
-	noteMax    = 200
+	// ttlDefault is for how long a service passes after its newest check that has, checksPerTTL how many checks are made in that
+	// time; noteMax bounds what is told of one that fails, in bytes.
+	ttlDefault   = 30 * time.Second
+	checksPerTTL = 3
+	noteMax      = 200
 
 	// labelShown is how many bytes of a label are shown in a line.
 	labelShown = 64

@@ -70,9 +70,9 @@ func (s *shell) start(c *cli.Context, terminal bool) (int, error) {
 		return s.runInteractive(context.Background()), nil
 	}
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // whoever closes our output does not end the session by that
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible(context.Background(), endings...)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	s.run = ctx
 	if len(words) == 0 {
 		s.mode = script
 		return s.runScript(ctx, c.Bool("keep-going")), nil

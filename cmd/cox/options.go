@@ -56,6 +56,11 @@ type usageError struct {
 
 func (e *usageError) Error() string { return e.text }
 
+// helpWanted is a command line that asks what the command does.
+type helpWanted struct{ verb *verb }
+
+func (e *helpWanted) Error() string { return "type help " + e.verb.name }
+
 // parsed is a command's options and arguments.
 type parsed struct {
 	args    []string
@@ -124,7 +129,7 @@ func (v *verb) named(name string) ([]option, error) {
 				hint = "did you mean --" + near + "?"
 			}
 			if bare == "help" || bare == "h" {
-				hint = "type help " + v.name
+				return nil, &helpWanted{v}
 			}
 			return nil, v.misuse("%s has no option %s: %s", v.name, name, hint)
 		}

@@ -44,7 +44,6 @@ func TestParseRefuses(t *testing.T) {
 		{"get -q /a", "get has no option -q"},
 		{"get --sat /a", "get has no option --sat: did you mean --stat?"},
 		{"get -sq /a", "get has no option -sq"},
-		{"get --help", "get has no option --help: type help get"},
 		{"set -sv 3 /a b", "option -v takes a value and must stand alone"},
 		{"set /a b -v", "option -v takes a value: VERSION"},
 		{"get --stat=yes /a", "option --stat takes no value"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
@@ -25,12 +26,32 @@ type program struct {
 func newProgram(c *call) (*program, error) {
 	path, err := exec.LookPath(c.command[0])
 	if err != nil {
-		if cause := errors.Unwrap(err); cause != nil {
-			err = cause // without the name, which is told beside it
-		}
-		return nil, fmt.Errorf("%s cannot be run: %w", c.command[0], err)
+		return nil, newProgramError(c.command[0], err)
 	}
 	return &program{call: c, path: path}, nil
+}
+
+// programError is a program that cannot be run.
+type programError struct {
+	name  string
+	cause error
+}
+
+func newProgramError(name string, err error) error {
+	if cause := errors.Unwrap(err); cause != nil {
+		err = cause // without the name, which is told beside it
+	}
+	return &programError{name, err}
+}
+
+func (e *programError) Error() string { return e.name + " cannot be run: " + e.cause.Error() }
+
+// status is the exit status, as env has it.
+func (e *programError) status() int {
+	if errors.Is(e.cause, exec.ErrNotFound) || errors.Is(e.cause, fs.ErrNotExist) {
+		return exitNotFound
+	}
+	return exitNotRun
 }
 
 // run runs it for one event, and waits. That it fails is said and is no error; Ctrl-C and SIGTERM end it too.

@@ -11,7 +11,9 @@ import (
 
 // Without process groups a program is ended alone, and shares the terminal with cox.
 
-func terminalOf(io.Reader) *os.File { return nil }
+var stops []os.Signal
+
+func terminalOf(io.Reader) (*os.File, bool) { return nil, false }
 
 func group(*exec.Cmd, *os.File) {}
 

@@ -12,17 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalOf returns the terminal that stdin is, if cox is in its foreground; otherwise nil.
-func terminalOf(stdin io.Reader) *os.File {
-	if !isTerminal(stdin) {
-		return nil
+// stops are the signals by which the user of a terminal would stop cox, which then could not end its program.
+var stops = []os.Signal{syscall.SIGTSTP}
+
+// terminalOf returns the terminal of this process, nil if it has none, and whether it is stdin and cox is in its foreground: then a
+// program is given it from the beginning. Otherwise it stays with whoever shares a pipeline with cox until the program asks for it.
+func terminalOf(stdin io.Reader) (terminal *os.File, give bool) {
+	f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, false
 	}
-	f := stdin.(*os.File)
 	foreground, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP)
-	if err != nil || foreground != unix.Getpgrp() {
-		return nil
-	}
-	return f
+	return f, err == nil && foreground == unix.Getpgrp() && isTerminal(stdin)
 }
 
 // group makes the program the head of a process group, so that it can be ended with all that it starts, and puts the group into
@@ -41,4 +42,9 @@ func takeBack(terminal *os.File) {
 	signal.Reset(syscall.SIGTTOU)
 }
 
-func signalGroup(p *os.Process, s syscall.Signal) { _ = syscall.Kill(-p.Pid, s) } // the group may have ended
+func signalGroup(p *os.Process, s syscall.Signal) {
+	_ = syscall.Kill(-p.Pid, s) // the group may have ended
+	if s != syscall.SIGKILL {
+		_ = syscall.Kill(-p.Pid, syscall.SIGCONT)
+	}
+}

@@ -26,7 +26,7 @@ func (s *shell) runScript(ctx context.Context, keepGoing bool) int {
 			continue
 		}
 		s.failed(err, number)
-		status = exitFailed
+		status = s.interruptedStatus()
 		if !keepGoing || ctx.Err() != nil || lines.err != nil && !errors.Is(lines.err, io.EOF) {
 			break
 		}
@@ -52,7 +52,9 @@ func (s *shell) finish(status int) int {
 	s.drain()
 	if err := s.end(); err != nil {
 		s.out.complain("cox: %v\n", err)
-		return max(status, exitFailed)
+		if !s.exited {
+			return max(status, exitFailed)
+		}
 	}
 	return status
 }

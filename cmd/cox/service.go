@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"os/exec"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/coxswain-io/coxswain/client"
@@ -26,9 +22,12 @@ func serviceVerb() *verb {
 		},
 		details: `register NAME ID ADDRESS makes an instance of the service NAME known, at an ADDRESS that is written
 HOST:PORT, until its program ends, or without a program until Ctrl-C. Without --check it passes as long as
-cox runs. When the session of a single command is lost it comes back with the next one. A critical
-instance is listed with the last line that the check has printed. Nothing is written as long as a check
-finds what the one before it did.
+cox runs. With one it is not registered until the check has passed for the first time, which is tried once
+a second or more often while the program runs already. A critical instance is listed with the last line
+that the check has printed. Nothing is written as long as a check finds what the one before it did.
+
+If another session has an instance of that ID it is waited for, which is said on stderr. When the session
+of a single command is lost the instance comes back with the next one.
 
 list prints the services, list NAME the instances of one, watch NAME those and what changes, until Ctrl-C.
 Services are nodes below /services.
@@ -65,7 +64,11 @@ type servicesRecord struct {
 	Services []string `json:"services"`
 }
 
-func (r *servicesRecord) text(o *output) { o.list(r.Services) }
+func (r *servicesRecord) text(o *output) {
+	for _, name := range r.Services {
+		o.printf("%s\n", name)
+	}
+}
 
 type instancesRecord struct {
 	Service   string           `json:"service"`
@@ -191,17 +194,15 @@ func (c *call) watchInstances(cl *client.Client, found *recipes.Discovery) error
 
 func (c *call) registerService() error {
 	ttl := ttlDefault
-	if text, ok := c.values["ttl"]; ok {
-		var err error
-		switch ttl, err = duration(text); {
-		case err != nil:
-			return c.misuse("--ttl takes a duration such as 30s, not %q", escape(text))
-		case !c.has("check"):
+	if d, ok, err := c.span("ttl", "30s"); err != nil {
+		return err
+	} else if ok {
+		if ttl = d; !c.has("check") {
 			return c.misuse("--ttl needs a --check, whose passing it counts from")
 		}
 	}
 	c.shell.renew = c.shell.mode == oneShot // the instance comes back
-	cl, program, err := c.holder()
+	cl, program, err := c.holder(c.ctx)
 	if err != nil {
 		return err
 	}
@@ -209,66 +210,25 @@ func (c *call) registerService() error {
 	if c.has("tags") {
 		service.Tags = strings.Split(c.values["tags"], ",")
 	}
-	var options []recipes.RegisterOption
+	what := servicesPath + "/" + service.Name + "/" + service.ID
+	told := &registeredRecord{service.Name, service.ID, service.Address}
+	registry := recipes.NewRegistry(cl, servicesPath)
 	if c.has("check") {
-		options = append(options, recipes.WithTTL(ttl))
+		k := &check{command: c.values["check"], every: max(ttl/checksPerTTL, time.Millisecond)}
+		k.register = func(ctx context.Context) (*recipes.Instance, error) {
+			if text := c.duplicate(ctx, cl, what); text != "" {
+				k.note(ctx, text)
+			}
+			return registry.Register(ctx, service, recipes.WithTTL(ttl))
+		}
+		return c.newChecked(cl, what, k).keep(program, nil, told)
 	}
-	instance, err := recipes.NewRegistry(cl, servicesPath).Register(c.ctx, service, options...)
+	if text := c.duplicate(c.ctx, cl, what); text != "" {
+		c.out.complain("cox: %s\n", text)
+	}
+	instance, err := registry.Register(c.ctx, service)
 	if err != nil {
 		return err
 	}
-	var checks sync.WaitGroup
-	ctx, cancel := context.WithCancel(context.WithoutCancel(c.ctx))
-	if c.has("check") {
-		checks.Go(func() { check(ctx, instance, c.values["check"], ttl/3) })
-	}
-	release := func(ctx context.Context) error {
-		cancel()
-		checks.Wait()
-		return instance.Close(ctx)
-	}
-	told := &registeredRecord{service.Name, service.ID, service.Address}
-	what := servicesPath + "/" + service.Name + "/" + service.ID
-	return c.newPresence(cl, what, instance, release).keep(program, nil, told)
-}
-
-// check says again and again how healthy the instance is, until ctx ends. One that hangs is killed after the interval, and has
-// failed.
-func check(ctx context.Context, instance *recipes.Instance, command string, every time.Duration) {
-	next := time.NewTicker(every)
-	defer next.Stop()
-	for ctx.Err() == nil {
-		one, cancel := context.WithTimeout(ctx, every)
-		cmd := exec.CommandContext(one, "sh", "-c", command)
-		group(cmd, nil)
-		cmd.Cancel = func() error { signalGroup(cmd.Process, syscall.SIGKILL); return nil }
-		cmd.WaitDelay = time.Second
-		output, err := cmd.CombinedOutput()
-		hangs := one.Err() != nil
-		cancel()
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil:
-			instance.Pass()
-		case hangs:
-			instance.Fail("the check has not ended in " + every.String())
-		default:
-			instance.Fail(lastLine(output, err))
-		}
-		select {
-		case <-next.C:
-		case <-ctx.Done():
-		}
-	}
-}
-
-// lastLine is what a check has printed at last, or how it has ended.
-func lastLine(output []byte, err error) string {
-	output = bytes.TrimSpace(output)
-	line := string(output[bytes.LastIndexByte(output, '\n')+1:])
-	if line == "" {
-		return err.Error()
-	}
-	return strings.ToValidUTF8(line[:min(len(line), noteMax)], "")
+	return c.newPresence(cl, what, instance, instance.Close).keep(program, nil, told)
 }

@@ -40,8 +40,12 @@ type shell struct {
 	lines   lineSource   // of the script or the terminal; nil for one command
 	history *history     // nil unless interactive
 	leaving bool         // quit was called
-	status  int          // of a single command whose answer is no
+	status  int          // of a single command whose answer is no, or of its program
+	exited  bool         // it is the program's
 	told    client.State // the state of the session that the user of the prompt knows
+
+	run        context.Context // of all commands, if signals end it; otherwise nil
+	unanswered bool            // a question to the servers has had no answer just now
 
 	sessionTimeout time.Duration // of the session that is opened; 0: the client's default
 }
@@ -110,7 +114,11 @@ func (s *shell) end() error {
 	if s.client == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeMax)
+	most := closeMax
+	if s.unanswered {
+		most = closeSoon
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	err := s.client.Close(ctx)
 	s.client = nil
@@ -143,6 +151,9 @@ func (s *shell) execute(ctx context.Context, words []word) error {
 		return err
 	}
 	c, err := s.newCall(v, words[1:])
+	if wanted, ok := errors.AsType[*helpWanted](err); ok {
+		return s.out.give(&helpRecord{wanted.verb.explain()})
+	}
 	if err != nil {
 		return err
 	}

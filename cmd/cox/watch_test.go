@@ -25,7 +25,18 @@ type process struct {
 
 func start(t *testing.T, cluster *servertest.Cluster, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command("cox", args...)}
+	return startProgram(t, cluster, "cox", args...)
+}
+
+// startShell starts a command of sh, with what it prints to stderr among the other lines.
+func startShell(t *testing.T, cluster *servertest.Cluster, command string) *process {
+	t.Helper()
+	return startProgram(t, cluster, "sh", "-c", "exec 2>&1; "+command)
+}
+
+func startProgram(t *testing.T, cluster *servertest.Cluster, name string, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(name, args...)}
 	p.Env = append(os.Environ(), "COXSWAIN_SERVERS="+strings.Join(cluster.Addrs(), ","), "GORACE=atexit_sleep_ms=0")
 	p.Cmd.Stderr = &p.stderr
 	out, err := p.StdoutPipe()
