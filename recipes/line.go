@@ -114,15 +114,8 @@ func (p place) waitFor(ctx context.Context, c *client.Client, by blocker, pass f
 	var own *client.Watch
 	defer func() { closeWatch(own) }()
 	for {
-		if own == nil {
-			// Before the line is read: what happens to the place from then on is told.
-			stat, there, err := c.Exists(ctx, p.path, local, client.WithWatch(&own))
-			if err != nil {
-				return err
-			}
-			if !there || stat.Czxid != p.czxid {
-				return p.lost(c)
-			}
+		if err := p.guard(ctx, c, &own); err != nil { // before the line is read: what happens to the place from then on is told
+			return err
 		}
 		// This server has seen the place being taken, so it shows everybody who came before. Who has left in the
 		// meantime may still be shown, and is told of by the watch.
@@ -156,6 +149,18 @@ func (p place) waitFor(ctx context.Context, c *client.Client, by blocker, pass f
 			}
 		}
 	}
+}
+
+// guard sets the watch of the place if it has none, and fails if the place is gone.
+func (p place) guard(ctx context.Context, c *client.Client, own **client.Watch) error {
+	if *own != nil {
+		return nil
+	}
+	stat, there, err := c.Exists(ctx, p.path, local, client.WithWatch(own))
+	if err == nil && (!there || stat.Czxid != p.czxid) {
+		err = p.lost(c)
+	}
+	return err
 }
 
 // await returns when something has happened to the node at path, or to the place itself.

@@ -127,14 +127,8 @@ func (p place) awaitGone(ctx context.Context, c *client.Client, path string) err
 	var own *client.Watch
 	defer func() { closeWatch(own) }()
 	for {
-		if own == nil {
-			stat, there, err := c.Exists(ctx, p.path, local, client.WithWatch(&own))
-			if err != nil {
-				return err
-			}
-			if !there || stat.Czxid != p.czxid {
-				return p.lost(c)
-			}
+		if err := p.guard(ctx, c, &own); err != nil {
+			return err
 		}
 		_, there, err := c.Exists(ctx, path, local)
 		if err != nil || !there {

@@ -75,14 +75,8 @@ func (t *turn) await(ctx context.Context, c *client.Client, wait bool) (place, e
 // change returns when permits were released, or their number is another, or something has happened to the place. It sets the
 // two watches that are nil, and sets them to nil when they have fired.
 func (t *turn) change(ctx context.Context, c *client.Client, released *client.Watch, own, changed **client.Watch) error {
-	if *own == nil {
-		stat, there, err := c.Exists(ctx, t.path, local, client.WithWatch(own))
-		if err != nil {
-			return err
-		}
-		if !there || stat.Czxid != t.czxid {
-			return t.lost(c)
-		}
+	if err := t.guard(ctx, c, own); err != nil {
+		return err
 	}
 	if *changed == nil {
 		before := t.limit

@@ -28,8 +28,12 @@ func owner(t *testing.T, c *client.Client, path string) (client.SessionID, strin
 // becomes waits for a condition.
 func becomes(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !condition(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(30 * time.Second); !condition(); {
+		select {
+		case <-tick.C:
+		case <-end:
 			t.Fatalf("%s: not within 30 s", what)
 		}
 	}
