@@ -89,7 +89,8 @@ func Sequential() CreateOption { return shaped(shapeSequential) }
 func Container() CreateOption { return shaped(shapeContainer) }
 
 // TTL makes a node that the service removes when it has no children and was not set for d, which has a resolution of one
-// millisecond (M-9). It counts on the service's clock, which stands still while the service does not work.
+// millisecond (M-9). It counts on the service's clock, which stands still while the service does not work. The node is never
+// removed earlier, and up to some three seconds later.
 func TTL(d time.Duration) CreateOption {
 	return createOption(func(o *createOptions) { o.shape, o.lifetime = o.shape|shapeTTL, d })
 }
