@@ -56,7 +56,7 @@ func awaitAbsence(ctx context.Context, c *client.Client, path string, czxid clie
 	for {
 		var w *client.Watch
 		stat, there, err := c.Exists(ctx, path, client.AtLevel(client.Linearizable), client.WithWatch(&w))
-		if again(c, err) {
+		if again(ctx, c, err) {
 			continue
 		}
 		if err != nil {

@@ -154,3 +154,19 @@ func TestBarrierUnderFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestBarrierWaitEndsWithItsContext: whatever the cause is, also one that would make a wait go on if the service had said it.
+func TestBarrierWaitEndsWithItsContext(t *testing.T) {
+	c := view(t, tree(t), renewing)
+	b := recipes.NewBarrier(c, "/b")
+	if err := b.Raise(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, cause := range []error{nil, client.ErrSessionExpired} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		if err := b.Wait(ctx); !errors.Is(err, context.Canceled) || errors.Is(err, client.ErrSessionExpired) {
+			t.Errorf("%v: %v", cause, err)
+		}
+	}
+}

@@ -117,7 +117,7 @@ func (c *Cache) Wait(ctx context.Context, z client.Zxid) error {
 		}
 		if !asked { // when it has been answered the watch has told everything up to z
 			_, _, err := c.client.Exists(ctx, c.path, client.AtLeast(z))
-			if again(c.client, err) {
+			if again(ctx, c.client, err) {
 				continue
 			}
 			if err != nil {

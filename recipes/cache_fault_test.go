@@ -192,7 +192,7 @@ func TestCacheIsExactThroughFaults(t *testing.T) {
 }
 
 // cacheFaults is how many faults there are, each after some writes.
-const cacheFaults = 30
+const cacheFaults = 16
 
 func TestCacheGoesOnInTheNextSession(t *testing.T) {
 	cluster := servertest.Start(t, 1)

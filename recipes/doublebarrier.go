@@ -239,6 +239,8 @@ func (m *Attendance) Release(ctx context.Context) error {
 
 // release gives the place back, and ends the generation if nobody else is inside: over says that it has ended.
 func (m *Attendance) release(ctx context.Context) (over bool, err error) {
+	ctx, cancel := m.over(ctx)
+	defer cancel()
 	if err := m.Hold.Release(ctx); err != nil {
 		return false, err
 	}

@@ -137,7 +137,7 @@ func (l *Leadership) followed(ctx context.Context) error {
 				<-both.Done() // the leader's node went with its election, which ends the leadership
 			}
 			if both.Err() != nil {
-				return context.Cause(both)
+				return l.unfollowed(ctx)
 			}
 			return err
 		}
@@ -153,7 +153,15 @@ func (l *Leadership) followed(ctx context.Context) error {
 			}
 		case <-both.Done():
 			w.Close()
-			return context.Cause(both)
+			return l.unfollowed(ctx)
 		}
 	}
+}
+
+// unfollowed is why nobody is waited for any more.
+func (l *Leadership) unfollowed(ctx context.Context) error {
+	if l.ctx.Err() != nil {
+		return context.Cause(l.ctx)
+	}
+	return ended(ctx)
 }

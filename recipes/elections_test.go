@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	elections     = flag.Int("elections", 16, "changes of the leader that TestElections waits for, with a fault for every fourth at least")
+	elections     = flag.Int("elections", 10, "changes of the leader that TestElections waits for, with a fault for every fourth at least")
 	electionsSeed = flag.Uint64("elections.seed", 1, "seed of the faults of TestElections, and of what candidates do")
 )
 

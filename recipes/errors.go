@@ -42,11 +42,11 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // failed wraps the reason for which an operation failed, unless there is none or it says all this already.
 func failed(op, path string, err error) error {
-	var told *Error
-	if err == nil || errors.As(err, &told) && told.Op == op && told.Path == path {
+	err = untangled(err)
+	if told, ok := err.(*Error); err == nil || ok && told.Op == op && told.Path == path {
 		return err
 	}
-	return &Error{Op: op, Path: path, Err: untangled(err)}
+	return &Error{Op: op, Path: path, Err: err}
 }
 
 // gone reports whether err is that of a delete, or of a transaction that deletes, whose node is not the caller's any more:
@@ -77,17 +77,22 @@ func (e *endedError) Unwrap() []error {
 	return []error{e.err, e.cause}
 }
 
-// misleading reports whether the cause with which a context has ended would pass for the answer to the call that had it: if it is
-// that of another hold, or of this one, the hold was lost, and not what the call is about.
+// misleading reports whether the cause with which a context has ended would pass for the answer to the call that had it, because it
+// is the answer to another: if the context is that of another hold, that one was lost, and not what the call is about.
 func misleading(cause error) bool {
-	for _, other := range []error{ErrHeld, ErrLost, ErrReleased, client.ErrSessionExpired, client.ErrClosed, client.ErrSuspect} {
+	for _, other := range []error{
+		ErrHeld, ErrLost, ErrReleased, ErrLapsed, ErrEmpty, ErrFenced, ErrInvalid, ErrNoInstance, ErrNoVersion, ErrOverflow,
+		ErrUndecided, ErrUnhealthy, ErrVoted, client.ErrClosed, client.ErrSuspect,
+	} {
 		if errors.Is(cause, other) {
 			return true
 		}
 	}
+	_, ours := errors.AsType[*Error](cause)
 	_, refusal := errors.AsType[*client.Error](cause)
+	_, code := errors.AsType[client.Code](cause)
 	_, wait := errors.AsType[*client.WaitError](cause)
-	return refusal || wait
+	return ours || refusal || code || wait
 }
 
 // untangled returns the error of a call of the client without such a cause.

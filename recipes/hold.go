@@ -160,7 +160,7 @@ func commit(ctx context.Context, c *client.Client, path string, checks, ops []cl
 	if err == nil {
 		return results[len(checks):], nil
 	}
-	refused, ok := errors.AsType[*client.Error](err)
+	refused, ok := err.(*client.Error) // and not one inside of a WaitError
 	switch {
 	case !ok || errors.Is(err, client.ErrSessionExpired):
 		return nil, untangled(err)
@@ -197,16 +197,23 @@ func (h *Hold) commitLast(ctx context.Context, ops ...client.Op) ([]client.Resul
 // reached, or with the session. Release may be called again. With the hold's own context, which it ends, it waits for half a
 // second.
 //
-// Other errors: client.ErrHandedOver and client.ErrClosed, and then the node is still there, unless the session has ended.
+// Other errors: client.ErrHandedOver and client.ErrClosed, and then the node is still there, unless the session has ended. While
+// the client is being exported Release waits for how that ends.
 func (h *Hold) Release(ctx context.Context) error {
+	ctx, cancel := h.over(ctx)
+	defer cancel()
+	return failed("release", h.path, h.release(ctx))
+}
+
+// over ends the hold's context, and returns one for giving back what was held: ctx, or, if that has ended thereby, one for half a
+// second.
+func (h *Hold) over(ctx context.Context) (context.Context, context.CancelFunc) {
 	alive := ctx.Err() == nil
 	h.cancel(ErrReleased)
 	if alive && ctx.Err() != nil {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawGrace)
-		defer cancel()
-		ctx = grace
+		return context.WithTimeout(context.WithoutCancel(ctx), withdrawGrace)
 	}
-	return failed("release", h.path, h.release(ctx))
+	return ctx, func() {}
 }
 
 func (h *Hold) release(ctx context.Context) error {
@@ -225,10 +232,12 @@ func (h *Hold) release(ctx context.Context) error {
 	}
 	err := finish(ctx, func(ctx context.Context) error {
 		h.keep.Wait()
-		if h.marks != nil {
-			return removeMarked(ctx, h.c, h.marks)
-		}
-		return remove(ctx, h.c, h.nodes)
+		return insist(ctx, h.c, func(ctx context.Context) error {
+			if h.marks != nil {
+				return removeMarked(ctx, h.c, h.marks)
+			}
+			return remove(ctx, h.c, h.nodes)
+		})
 	})
 	h.released = err == nil
 	return err

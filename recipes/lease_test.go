@@ -296,3 +296,26 @@ func TestLeaseReleasedWithItsOwnContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRenewalThatWasInterruptedIsNoLoss: the context of a lock that was lost ends the call and not the lease.
+func TestRenewalThatWasInterruptedIsNoLoss(t *testing.T) {
+	c := view(t, tree(t))
+	h, err := recipes.NewLease(c, "/lease").TryAcquire(within(t), nil, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancelCause(t.Context())
+	cancel(recipes.ErrLost)
+	if err := h.Renew(ended); !errors.Is(err, context.Canceled) || errors.Is(err, recipes.ErrLost) {
+		t.Error(err)
+	}
+	if err := h.Err(); err != nil {
+		t.Errorf("the lease: %v", err)
+	}
+	if err := h.Renew(within(t)); err != nil {
+		t.Error(err)
+	}
+	if err := h.Release(within(t)); err != nil {
+		t.Error(err)
+	}
+}

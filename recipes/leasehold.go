@@ -115,7 +115,7 @@ func (h *LeaseHold) Renew(ctx context.Context) error {
 	err := h.Err()
 	if err == nil {
 		began := time.Now()
-		err = h.lease.renew(ctx, h.holder, h.fence)
+		err = untangled(h.lease.renew(ctx, h.holder, h.fence))
 		if errors.Is(err, ErrLost) {
 			h.cancel(ErrLost)
 		}

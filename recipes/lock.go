@@ -81,8 +81,9 @@ func (l *Lock) TryAcquire(ctx context.Context) (*Hold, error) {
 
 // Resume goes on with a lock of one path that this session has, or waits for, already: that of a process which has handed the
 // session over ([client.Client.Export]). node is [Hold.Path] of the hold there. The new hold has the same fence. If the one
-// there was still waiting this one waits on, as [Lock.Acquire]. Errors: those of Acquire; [ErrLost] if there is no such node in
-// the line, or it is another session's; client.ErrBadArguments for a lock of several paths.
+// there was still waiting this one waits on, as [Lock.Acquire]. If Resume fails the node stays, unless it was lost, and Resume
+// can be called again. Errors: those of Acquire; [ErrLost] if there is no such node in the line, or it is another session's;
+// client.ErrBadArguments for a lock of several paths.
 func (l *Lock) Resume(ctx context.Context, node string) (*Hold, error) {
 	h, err := l.resume(ctx, node)
 	return h, failed("lock", l.name(), err)
@@ -100,9 +101,13 @@ func (l *Lock) resume(ctx context.Context, path string) (*Hold, error) {
 	if !there || parentOf(path) != l.name() || owner == 0 || owner != l.c.Session().ID {
 		return nil, fmt.Errorf("%w: %s", ErrLost, path)
 	}
-	return l.take(ctx, placement{places: []place{{
+	p := place{
 		node: node{path: path, czxid: stat.Czxid, owner: owner}, line: l.name(), name: path[strings.LastIndexByte(path, '/')+1:],
-	}}}, predecessor, true)
+	}
+	if len(inLine([]string{p.name})) == 0 {
+		return nil, fmt.Errorf("%w: %s is not in line", ErrLost, path)
+	}
+	return l.claim(ctx, placement{places: []place{p}}, predecessor, true)
 }
 
 func (l *Lock) acquire(ctx context.Context, by blocker, wait bool) (*Hold, error) {
@@ -118,22 +123,27 @@ func (l *Lock) acquire(ctx context.Context, by blocker, wait bool) (*Hold, error
 
 // take makes places the hold, or takes them back.
 func (l *Lock) take(ctx context.Context, entered placement, by blocker, wait bool) (*Hold, error) {
+	h, err := l.claim(ctx, entered, by, wait)
+	if err != nil {
+		withGrace(ctx, func(ctx context.Context) error { return l.leave(ctx, entered.places) })
+	}
+	return h, err
+}
+
+// claim makes places the hold.
+func (l *Lock) claim(ctx context.Context, entered placement, by blocker, wait bool) (*Hold, error) {
 	err := l.wait(ctx, entered, by)
 	if err == nil && l.settings.delay > 0 {
 		err = l.settle(ctx, entered.places, wait, false)
 	}
-	var h *Hold
-	if err == nil {
-		h, err = certain(ctx, l.c, "lock", l.name(), entered.places)
-	}
 	if err != nil {
-		withGrace(ctx, func(ctx context.Context) error { return l.leave(ctx, entered.places) })
 		return nil, err
 	}
-	if l.settings.delay > 0 {
+	h, err := certain(ctx, l.c, "lock", l.name(), entered.places)
+	if err == nil && l.settings.delay > 0 {
 		h.marks = entered.places
 	}
-	return h, nil
+	return h, err
 }
 
 // wait waits in line, everywhere.

@@ -3,6 +3,7 @@ package recipes_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -201,9 +202,18 @@ func TestLockUnderFaults(t *testing.T) {
 
 	t.Run("the session is handed over, and the lock with it", func(t *testing.T) {
 		const path = "/handed-over"
-		old := dial()
-		h := acquire(t, recipes.NewLock(old, path))
-		grants := queueUp(t, t.Context(), watcher, path, recipes.NewLock(dial(), path))
+		old, delay := dial(), recipes.LockDelay(time.Hour) // which is not for this
+		h := acquire(t, recipes.NewLock(old, path, delay))
+		before := inLine(t, watcher, path)
+		grants := make(chan grant, 1)
+		successor := dial()
+		var waiting sync.WaitGroup
+		defer waiting.Wait()
+		waiting.Go(func() {
+			h, err := recipes.NewLock(successor, path, delay).Acquire(within(t))
+			grants <- grant{0, h, err}
+		})
+		eventually(t, "in line", func() bool { return inLine(t, watcher, path) == before+1 })
 		token, err := old.Export(within(t))
 		if err != nil {
 			t.Fatal(err)
@@ -212,7 +222,7 @@ func TestLockUnderFaults(t *testing.T) {
 			t.Error(h.Err())
 		}
 		heir := dial(func(c *client.Config) { c.Handover = token })
-		again, err := recipes.NewLock(heir, path).Resume(within(t), h.Path())
+		again, err := recipes.NewLock(heir, path, delay).Resume(within(t), h.Path())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ const (
 // three seconds more. It has Consul's lock-delay as its model, and is no substitute for fences. All who use the lock must use
 // the option; each grant then costs one more write. Default: none.
 func LockDelay(d time.Duration) LockOption {
-	return func(s *lockSettings) { s.delay = max(d, 0) }
+	return func(s *lockSettings) { s.delay = min(max(d, 0), rememberMax) }
 }
 
 // mark is what a holder's mark has as data.
@@ -38,8 +39,8 @@ func (n node) mark() []byte { return strconv.AppendUint(nil, uint64(n.czxid), 10
 func (l *Lock) settle(ctx context.Context, places []place, wait, reader bool) error {
 	for {
 		for _, p := range places {
-			if err := l.delayed(ctx, p, wait); err != nil {
-				return err
+			if mine, err := l.delayed(ctx, p, wait); mine || err != nil {
+				return err // of the first one, and then of all
 			}
 		}
 		var ops []client.Op
@@ -62,37 +63,37 @@ func (l *Lock) settle(ctx context.Context, places []place, wait, reader bool) er
 	}
 }
 
-// delayed returns when the delay at a line is over, which it begins if the last holder was lost.
-func (l *Lock) delayed(ctx context.Context, p place, wait bool) error {
+// delayed returns when the delay at a line is over, which it begins if the last holder was lost. mine says that it is the
+// place's own mark that is there: the lock was held already, by the process that has handed the session over.
+func (l *Lock) delayed(ctx context.Context, p place, wait bool) (mine bool, err error) {
 	mark, delay := join(p.line, markName), join(p.line, delayName)
 	for {
-		stat, marked, err := l.c.Exists(ctx, mark, local)
-		if err != nil {
-			return err
-		}
-		if marked {
-			_, err := l.c.Multi(ctx, p.check(), client.DeleteOp(mark, client.IfCzxid(stat.Czxid)),
+		n, err := l.c.Get(ctx, mark, local)
+		switch {
+		case errors.Is(err, client.ErrNoNode):
+		case err != nil:
+			return false, err
+		case bytes.Equal(n.Data, p.mark()):
+			return true, nil
+		default:
+			_, err := l.c.Multi(ctx, p.check(), client.DeleteOp(mark, client.IfCzxid(n.Stat.Czxid)),
 				client.CreateOp(delay, nil, client.TTL(max(l.settings.delay, time.Millisecond))))
-			refused, ok := errors.AsType[*client.Error](err)
-			switch {
-			case err == nil:
-			case !ok || !raced(err):
-				return err
-			case refused.Index == 0:
-				return p.lost(l.c)
-			default:
-				continue // somebody else has been here
+			if refused, ok := errors.AsType[*client.Error](err); ok && raced(err) && refused.Index == 0 {
+				return false, p.lost(l.c)
+			} else if err != nil && !raced(err) {
+				return false, err
 			}
+			continue // it is gone, or somebody else has been here
 		}
 		_, running, err := l.c.Exists(ctx, delay, local)
 		switch {
 		case err != nil || !running:
-			return err
+			return false, err
 		case !wait:
-			return errDelayed
+			return false, errDelayed
 		}
 		if err := p.awaitGone(ctx, l.c, delay); err != nil {
-			return err
+			return false, err
 		}
 	}
 }

@@ -95,7 +95,7 @@ func (o *Observation) begin(ctx context.Context, last *Term) (err error) {
 func (o *Observation) list(ctx context.Context, fresh client.ReadOption) (client.Zxid, error) {
 	for pause := relistPause; ; pause = min(2*pause, relistPauseMax) {
 		at, err := o.line.list(ctx, o.c, fresh)
-		if err == nil || !again(o.c, err) {
+		if err == nil || !again(ctx, o.c, err) {
 			return at, err
 		}
 		select {

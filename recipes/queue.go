@@ -209,12 +209,10 @@ func (q *Queue) claim(ctx context.Context, item node) (*Delivery, error) {
 		n := node{path: made.Path, czxid: made.Stat.Czxid, owner: client.SessionID(made.Stat.Owner)}
 		h, err := certain(ctx, q.c, "take", q.path, []place{{node: n}})
 		if err != nil {
-			return nil, errors.Join(err, remove(ctx, q.c, []node{n}))
+			return nil, errors.Join(err, takeBack(ctx, q.c, []node{n}))
 		}
 		return &Delivery{Hold: h, item: item, data: read.Data, attempt: (read.Stat.Cversion + 1) / 2}, nil
-	}, func(ctx context.Context, d *Delivery) error {
-		return insist(ctx, q.c, func(ctx context.Context) error { return d.Release(ctx) })
-	})
+	}, func(ctx context.Context, d *Delivery) error { return d.Release(ctx) })
 }
 
 func (q *Queue) items() string { return join(q.path, itemsName) }

@@ -42,7 +42,7 @@ func (t *transactions) next(ctx context.Context) ([]client.Event, error) {
 				return events, nil
 			}
 			// The answer comes behind everything that it shows.
-			if _, _, err := t.c.Exists(ctx, t.path, local); err != nil && !again(t.c, err) {
+			if _, _, err := t.c.Exists(ctx, t.path, local); err != nil && !again(ctx, t.c, err) {
 				return nil, err
 			}
 		}
@@ -66,8 +66,9 @@ func (t *transactions) take(ctx context.Context) (client.Event, error) {
 }
 
 // again reports whether a read that has failed with err is to be made again by somebody who has all the time: its session has
-// ended and is followed by another (Config.Renew), or the list took longer than the servers remember.
-func again(c *client.Client, err error) bool {
+// ended and is followed by another (Config.Renew), or the list took longer than the servers remember. An error of ctx, whatever
+// its cause, is none of these.
+func again(ctx context.Context, c *client.Client, err error) bool {
 	state, _ := c.State()
-	return !state.Final() && (errors.Is(err, client.ErrSessionExpired) || errors.Is(err, client.ErrCompacted))
+	return ctx.Err() == nil && !state.Final() && (errors.Is(err, client.ErrSessionExpired) || errors.Is(err, client.ErrCompacted))
 }

@@ -194,7 +194,7 @@ func (t *TwoPhase) follow(
 		p, err := t.read(ctx, path, client.WithWatch(&changed))
 		if err != nil {
 			closeWatch(changed)
-			if again(t.c, err) {
+			if again(ctx, t.c, err) {
 				continue
 			}
 			return Undecided, err
@@ -208,7 +208,7 @@ func (t *TwoPhase) follow(
 			err = step(ctx, p, changed)
 		}
 		changed.Close()
-		if again(t.c, err) { // a decision whose answer was lost as well
+		if again(ctx, t.c, err) { // a decision whose answer was lost as well
 			continue
 		}
 		if err != nil || p.Decision != Undecided {
