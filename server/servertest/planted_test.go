@@ -31,7 +31,10 @@ func TestSchedulesSeeWhatIsWrong(t *testing.T) {
 		{"an event is told twice", tellTwice},
 	} {
 		t.Run(planted.name, func(t *testing.T) {
-			const tries = 5 // each of some thousand calls
+			tries := 60 // each of some thousand calls on a good machine, and of a few hundred on a busy one; the first or second tells
+			if planted.name == "nothing" {
+				tries = 5 // all of them are to be right
+			}
 			var err error
 			for i := 0; i < tries && err == nil; i++ {
 				s := newSchedule(cluster, seed)
