@@ -91,11 +91,7 @@ func (b *DoubleBarrier) enter(ctx context.Context) (*Hold, error) {
 func (b *DoubleBarrier) queue(ctx context.Context) (place, error) {
 	path, stat, err := b.c.Create(ctx, join(b.path, barrierPrefix+rand.Text()+"-"), nil,
 		client.Ephemeral(), client.Sequential(), client.ContainerParents())
-	return place{
-		node: node{path: path, czxid: stat.Czxid, owner: client.SessionID(stat.Owner)},
-		line: b.path,
-		name: path[strings.LastIndexByte(path, '/')+1:],
-	}, err
+	return newPlace(b.path, client.Result{Path: path, Stat: stat}), err
 }
 
 // withdraw deletes the member's node where it is. It may be moved inside meanwhile, but never out again.

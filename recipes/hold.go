@@ -75,7 +75,7 @@ func newHold(ctx context.Context, c *client.Client, op, path string, nodes []nod
 func (h *Hold) watch(n node) {
 	for h.ctx.Err() == nil {
 		var w *client.Watch
-		stat, there, err := h.c.Exists(h.ctx, n.path, client.AtLevel(client.Session), client.WithWatch(&w))
+		stat, there, err := h.c.Exists(h.ctx, n.path, local, client.WithWatch(&w))
 		switch {
 		case h.ctx.Err() != nil:
 			if err == nil {

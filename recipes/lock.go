@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/coxswain-io/coxswain/client"
@@ -97,12 +96,9 @@ func (l *Lock) resume(ctx context.Context, path string) (*Hold, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner := client.SessionID(stat.Owner)
-	if !there || parentOf(path) != l.name() || owner == 0 || owner != l.c.Session().ID {
+	p := newPlace(l.name(), client.Result{Path: path, Stat: stat})
+	if !there || parentOf(path) != l.name() || p.owner == 0 || p.owner != l.c.Session().ID {
 		return nil, fmt.Errorf("%w: %s", ErrLost, path)
-	}
-	p := place{
-		node: node{path: path, czxid: stat.Czxid, owner: owner}, line: l.name(), name: path[strings.LastIndexByte(path, '/')+1:],
 	}
 	if len(inLine([]string{p.name})) == 0 {
 		return nil, fmt.Errorf("%w: %s is not in line", ErrLost, path)

@@ -206,10 +206,10 @@ func (q *Queue) claim(ctx context.Context, item node) (*Delivery, error) {
 			return nil, err
 		}
 		made, read := results[1], results[2]
-		n := node{path: made.Path, czxid: made.Stat.Czxid, owner: client.SessionID(made.Stat.Owner)}
-		h, err := certain(ctx, q.c, "take", q.path, []place{{node: n}})
+		claimed := []place{newPlace(item.path, made)}
+		h, err := certain(ctx, q.c, "take", q.path, claimed)
 		if err != nil {
-			return nil, errors.Join(err, takeBack(ctx, q.c, []node{n}))
+			return nil, errors.Join(err, takeBack(ctx, q.c, nodesOf(claimed)))
 		}
 		return &Delivery{Hold: h, item: item, data: read.Data, attempt: (read.Stat.Cversion + 1) / 2}, nil
 	}, func(ctx context.Context, d *Delivery) error { return d.Release(ctx) })
