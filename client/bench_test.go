@@ -10,7 +10,7 @@ import (
 
 // echo answers everything at once over TCP, as fast as a server could, so that what is measured is the client, the
 // protocol and the loopback.
-func echo(b *testing.B) string {
+func echo(b testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

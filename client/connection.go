@@ -26,9 +26,13 @@ type connection struct {
 
 	// owned by the reader
 	frames *wire.FrameReader
+	readAt time.Time // when the newest bytes had come
 
 	// guarded by Client.mu
-	out       []byte     // frames for the writer
+	direct    *direct    // nil: only the writer can write
+	out       []byte     // frames that nobody writes yet
+	writing   bool       // the writer is writing what it took out of out before
+	crowded   bool       // since nothing was in flight last, more than one request has been
 	pings     []wire.Xid // not answered yet, in the order of their sending
 	restoring int        // SetWatches requests that are not answered yet
 	resends   int        // in a row, without a write being answered
@@ -41,6 +45,23 @@ type connection struct {
 func newConnection(nc net.Conn, frames *wire.FrameReader) *connection {
 	return &connection{
 		nc: nc, frames: frames, wake: make(chan struct{}, 1), rouse: make(chan struct{}, 1), done: make(chan struct{}),
+		direct: newDirect(nc),
+	}
+}
+
+// post sees to it that what was appended to out is written; behind tells that there are others to write it with. A caller that
+// is alone writes its request itself, as far as the socket takes it at once: no other goroutine has to wake up for it. Where
+// there are more, the writer takes the requests of all in one write. The caller holds mu.
+func (conn *connection) post(behind bool) {
+	alone := !behind && !conn.crowded
+	conn.crowded = behind
+	if !alone || conn.direct == nil || conn.writing || len(conn.out) > bufferKeepMax {
+		conn.flush()
+		return
+	}
+	n := conn.direct.write(conn.out)
+	if conn.out = conn.out[:copy(conn.out, conn.out[n:])]; len(conn.out) > 0 {
+		conn.flush()
 	}
 }
 
@@ -101,23 +122,35 @@ func (c *core) transmit(conn *connection) error {
 		runtime.Gosched() // callers that were woken together put their requests into the same write
 		c.mu.Lock()
 		full := conn.out
-		conn.out = spare[:0]
+		conn.out, conn.writing = spare[:0], true
 		c.mu.Unlock()
-		if _, err := conn.nc.Write(full); err != nil {
-			return fmt.Errorf("sending: %w", err)
+		if len(full) > 0 {
+			if _, err := conn.nc.Write(full); err != nil {
+				return fmt.Errorf("sending: %w", err)
+			}
 		}
 		if spare = full; cap(spare) > bufferKeepMax {
 			spare = nil
 		}
+		c.mu.Lock()
+		conn.writing = false
+		c.mu.Unlock()
 	}
 }
 
 // receive takes frames from the server until the connection or the session ends.
 func (c *core) receive(conn *connection) error {
 	for {
+		fresh := !conn.frames.Complete()
+		if fresh {
+			runtime.Gosched() // those who were answered go first: there is nothing to read yet, mostly
+		}
 		body, err := conn.frames.Next()
 		if err != nil {
 			return fmt.Errorf("receiving: %w", err)
+		}
+		if fresh {
+			conn.readAt = time.Now()
 		}
 		f, err := wire.DecodeServerFrame(body)
 		if unknown, ok := errors.AsType[*wire.UnknownKind](err); ok && unknown != nil {
@@ -139,7 +172,7 @@ func (c *core) received(conn *connection, f *wire.ServerFrame) error {
 	if c.conn != conn {
 		return net.ErrClosed
 	}
-	conn.timing.quietSince = time.Now()
+	conn.timing.quietSince = conn.readAt
 	switch f.Kind {
 	case wire.EventFrame:
 		return c.notified(conn, &f.Event)

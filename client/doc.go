@@ -110,8 +110,9 @@
 // copied before it returns, and before it waits. No code of the user is run by the client's goroutines, except
 // [Config].DialContext and the connections that it returns.
 //
-// Everything is guarded by one mutex, which is held for the time of encoding or decoding one small frame and never
-// while waiting. The fields of a connection say which goroutine owns them.
+// A caller that is alone writes its request to the socket itself, if that is a plain one and has room; the requests of many
+// go through the writer, in one write. Everything is guarded by one mutex, which is held for the time of encoding, decoding
+// or so writing one small frame and never while waiting. The fields of a connection say which goroutine owns them.
 //
 // # Liveness
 //

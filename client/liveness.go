@@ -4,15 +4,17 @@ import (
 	"errors"
 	"time"
 
+	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/wire"
 )
 
 // timing is what a connection knows about the silence of its server. It is guarded by Client.mu.
 type timing struct {
-	quietSince time.Time // the server has sent nothing since, or nothing was outstanding before
-	stuckSince time.Time // the server has answered no call since, pings apart, or none was in flight before
-	sentAt     time.Time // the newest sending
-	dozing     bool      // the timer sleeps longer than quietLimit, because nothing is outstanding
+	quietSince time.Time    // the server has sent nothing since, or nothing was outstanding before
+	stuckSince time.Time    // the server has answered no call since, pings apart, or none was in flight before
+	sentAt     time.Time    // the newest sending
+	reading    session.Mono // of the client's clock at sentAt
+	dozing     bool         // the timer sleeps longer than quietLimit, because nothing is outstanding
 }
 
 // errSilent is the end of a connection whose server counts as dead or stopped, errStuck of one whose server answers pings

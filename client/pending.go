@@ -155,17 +155,18 @@ func (c *core) launch(cl *call) {
 	if cl.arms.kind != 0 {
 		c.watches.arming(cl.arms)
 	}
+	behind := len(c.queue.inFlight) > 0
 	if c.conn != nil {
-		c.conn.expect(len(c.queue.inFlight) > 0)
+		c.conn.expect(behind)
 	}
 	c.queue.push(cl)
 	if c.conn != nil {
 		c.send(cl, true)
+		c.conn.post(behind || cl.abandoned) // what nobody waits for can wait for what comes next
 	}
 }
 
-// send writes cl into the connection's buffer; first tells that it was not sent on this connection before. The caller
-// holds mu.
+// send puts cl into the connection's buffer; first tells that it was not sent on this connection before. The caller holds mu.
 func (c *core) send(cl *call, first bool) {
 	cl.xid, cl.sent = c.nextXid(), true
 	c.queue.sentSeq = max(c.queue.sentSeq, cl.seq)
@@ -173,15 +174,17 @@ func (c *core) send(cl *call, first bool) {
 		cl.number = cl.xid
 	}
 	c.conn.out = wire.AppendEncodedRequest(c.conn.out, cl.kind, cl.xid, cl.seq, c.session.acked, cl.body)
-	c.conn.flush()
 }
 
-// nextXid numbers a request that is sent now. The caller holds mu.
+// nextXid numbers a request that is sent now. What is written at once counts as sent when the first of it was. The caller
+// holds mu.
 func (c *core) nextXid() wire.Xid {
-	now := time.Now()
-	c.conn.timing.sentAt = now
+	if t := &c.conn.timing; len(c.conn.out) == 0 {
+		t.sentAt = time.Now()
+		t.reading = c.reading(t.sentAt)
+	}
 	c.lastXid++
-	c.session.belief.Sent(uint64(c.lastXid), c.reading(now))
+	c.session.belief.Sent(uint64(c.lastXid), c.conn.timing.reading)
 	return c.lastXid
 }
 
@@ -191,6 +194,7 @@ func (c *core) sendAll(first bool) {
 	for _, cl := range c.queue.inFlight {
 		c.send(cl, first)
 	}
+	c.conn.flush()
 }
 
 // abandon gives up waiting for cl. It returns nil if the reply has come after all.

@@ -44,6 +44,9 @@ type node struct {
 	path  string
 	czxid client.Zxid
 	owner client.SessionID
+
+	// watch is set on the node and has told nothing since the node was seen: a hold goes on with it. nil: there is none.
+	watch *client.Watch
 }
 
 func (n node) check() client.Op  { return client.CheckOp(n.path, client.IfCzxid(n.czxid)) }
@@ -73,32 +76,40 @@ func newHold(ctx context.Context, c *client.Client, op, path string, nodes []nod
 
 // watch ends the hold when a node of it is deleted, until the hold ends for another reason.
 func (h *Hold) watch(n node) {
+	w := n.watch
 	for h.ctx.Err() == nil {
-		var w *client.Watch
-		stat, there, err := h.c.Exists(h.ctx, n.path, local, client.WithWatch(&w))
-		switch {
-		case h.ctx.Err() != nil:
-			if err == nil {
-				w.Close()
+		if w == nil {
+			w = h.look(n)
+			continue
+		}
+		select {
+		case _, fired := <-w.C():
+			if !fired {
+				h.cancel(w.Err())
 			}
-		case err != nil:
-			h.cancel(err) // the session's end, mostly: its context says so as well
-		case !there || stat.Czxid != n.czxid:
-			w.Close()
-			h.last.Lock()
-			h.cancel(n.lost(h.c))
-			h.last.Unlock()
-		default:
-			select {
-			case _, fired := <-w.C():
-				if !fired {
-					h.cancel(w.Err())
-				}
-			case <-h.ctx.Done():
-				w.Close()
-			}
+			w = nil
+		case <-h.ctx.Done():
 		}
 	}
+	closeWatch(w)
+}
+
+// look sets the watch of a node that is still there. If it returns nil the hold has ended.
+func (h *Hold) look(n node) *client.Watch {
+	var w *client.Watch
+	stat, there, err := h.c.Exists(h.ctx, n.path, local, client.WithWatch(&w))
+	switch {
+	case err != nil:
+		h.cancel(err) // the session's end, mostly: its context says so as well
+		return nil
+	case there && stat.Czxid == n.czxid:
+		return w
+	}
+	w.Close()
+	h.last.Lock()
+	defer h.last.Unlock()
+	h.cancel(n.lost(h.c))
+	return nil
 }
 
 // Context returns a context that ends when what is held can no longer be assumed to be held, which is before the service gives

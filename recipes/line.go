@@ -102,42 +102,60 @@ func nobody(ahead []string) (string, error) {
 // wait returns when there is nobody to wait for. Errors: that of the blocker, [ErrLost] if the place is not there any more, the
 // end of the session, the cause of ctx. The place is not taken back.
 func (p place) wait(ctx context.Context, c *client.Client, by blocker) error {
-	return p.waitFor(ctx, c, by, func(path string, own **client.Watch) (bool, error) {
-		return false, p.await(ctx, c, path, own)
-	})
+	return p.waitFor(ctx, c, by, p.passer(ctx, c))
+}
+
+// passer waits until something has happened to what the blocker has found.
+func (p place) passer(ctx context.Context, c *client.Client) passing {
+	return func(path string, own **client.Watch) (bool, error) { return false, p.await(ctx, c, path, own) }
 }
 
 // waitFor is wait with another way to wait for what the blocker has found: pass returns when something has happened to the node
 // at path, or to the place itself, whose watch it sets to nil when that has fired; or it says that there is no need to wait for
 // the node.
-func (p place) waitFor(ctx context.Context, c *client.Client, by blocker, pass func(path string, own **client.Watch) (bool, error)) error {
-	var own *client.Watch
-	defer func() { closeWatch(own) }()
+func (p place) waitFor(ctx context.Context, c *client.Client, by blocker, pass passing) error {
+	own, err := p.waitWatching(ctx, c, by, pass)
+	closeWatch(own)
+	return err
+}
+
+// passing is a way to wait for what a blocker has found; see waitFor.
+type passing func(path string, own **client.Watch) (passed bool, err error)
+
+// waitWatching is waitFor that returns the watch of the place, which has told nothing since the place was seen at the front. The
+// caller closes it.
+func (p place) waitWatching(ctx context.Context, c *client.Client, by blocker, pass passing) (own *client.Watch, err error) {
+	defer func() {
+		if err != nil {
+			closeWatch(own)
+			own = nil
+		}
+	}()
 	for {
 		if err := p.guard(ctx, c, &own); err != nil { // before the line is read: what happens to the place from then on is told
-			return err
+			return own, err
 		}
 		// This server has seen the place being taken, so it shows everybody who came before. Who has left in the
 		// meantime may still be shown, and is told of by the watch.
 		names, _, err := c.Children(ctx, p.line, local)
 		if errors.Is(err, client.ErrNoNode) {
-			return p.lost(c)
+			return own, p.lost(c)
 		} else if err != nil {
-			return err
+			return own, err
 		}
 		names = inLine(names)
 		at := slices.Index(names, p.name)
 		if at < 0 {
-			return p.lost(c)
+			return own, p.lost(c)
 		}
 		name, err := by(names[:at])
 		if err != nil {
-			return err
+			return own, err
 		}
 		passed := name == ""
 		if !passed {
 			if passed, err = pass(join(p.line, name), &own); err != nil {
-				return err
+				return own, err
 			}
 		}
 		if passed {
@@ -145,7 +163,7 @@ func (p place) waitFor(ctx context.Context, c *client.Client, by blocker, pass f
 			case <-own.C(): // the name may be that of another place by now: this comes before an answer that shows it
 				own = nil
 			default:
-				return nil
+				return own, nil
 			}
 		}
 	}

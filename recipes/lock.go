@@ -132,25 +132,33 @@ func (l *Lock) claim(ctx context.Context, entered placement, by blocker, wait bo
 	if err == nil && l.settings.delay > 0 {
 		err = l.settle(ctx, entered.places, wait, false)
 	}
+	var h *Hold
+	if err == nil {
+		h, err = certain(ctx, l.c, "lock", l.name(), entered.places)
+	}
 	if err != nil {
+		for _, p := range entered.places {
+			closeWatch(p.watch)
+		}
 		return nil, err
 	}
-	h, err := certain(ctx, l.c, "lock", l.name(), entered.places)
-	if err == nil && l.settings.delay > 0 {
+	if l.settings.delay > 0 {
 		h.marks = entered.places
 	}
-	return h, err
+	return h, nil
 }
 
-// wait waits in line, everywhere.
+// wait waits in line, everywhere. The places get the watches with which they have waited.
 func (l *Lock) wait(ctx context.Context, entered placement, by blocker) error {
 	if entered.alone {
 		return nil
 	}
-	for _, p := range entered.places {
-		if err := p.wait(ctx, l.c, by); err != nil {
+	for i, p := range entered.places {
+		own, err := p.waitWatching(ctx, l.c, by, p.passer(ctx, l.c))
+		if err != nil {
 			return err
 		}
+		entered.places[i].watch = own
 	}
 	if len(entered.places) == 1 {
 		return nil
