@@ -33,6 +33,16 @@ const (
 	// 16 x 4 MiB takes 60 MiB off the idle heap.
 	logBufferBytes = 256 << 10
 
+	// segmentBytes is the disk space that a log file reserves: where tan begins the next one, and room for its last record.
+	segmentBytes = 64<<20 + 128<<10
+
+	// segmentZeros is how far ahead of the records zeros are written, each time they have been used up. The sync that
+	// follows carries them: long enough that it is one in hundreds, short enough that it is not much slower than others.
+	segmentZeros = 256 << 10
+
+	// segmentPage is a page of the disk. Zeros end with one, which tells a file with zeros from one that was closed.
+	segmentPage = 4 << 10
+
 	// queueBytesMax bounds, in bytes, the messages queued to and from each peer, and the log entries that are not yet
 	// applied: several times what a fast network carries between two elections.
 	queueBytesMax = 256 << 20

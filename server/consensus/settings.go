@@ -42,9 +42,10 @@ func (c Config) hostConfig(t *transport, l *Log) config.NodeHostConfig {
 		MaxSendQueueSize:    queueBytesMax,
 		MaxReceiveQueueSize: queueBytesMax,
 		Expert: config.ExpertConfig{
-			LogDBFactory:     tan.Factory,
+			LogDBFactory:     thriftyLogs{tan.Factory},
 			LogDB:            logDB,
 			TransportFactory: t,
+			FS:               newSegmentFS(),
 			Engine:           config.EngineConfig{ExecShards: 4, CommitShards: 4, ApplyShards: 4, SnapshotShards: 4, CloseShards: 4},
 		},
 	}
@@ -73,6 +74,9 @@ func (c Config) replicaConfig() config.Config {
 
 func startHost(c Config, hc config.NodeHostConfig) (host *dragonboat.NodeHost, err error) {
 	defer recoverStart(c, &err)
+	if err := cutSegments(c.raftDir()); err != nil {
+		return nil, unreadableLog(c, err)
+	}
 	host, err = dragonboat.NewNodeHost(hc)
 	if err != nil {
 		err = unreadableLog(c, err)

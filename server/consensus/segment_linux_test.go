@@ -1,0 +1,18 @@
+package consensus
+
+import (
+	"syscall"
+	"testing"
+)
+
+func TestASegmentReservesItsRoom(t *testing.T) {
+	s := newStore(t, newSegmentFS())
+	defer s.close()
+	var stat syscall.Stat_t
+	if err := syscall.Stat(newestSegment(t, s.dir), &stat); err != nil {
+		t.Fatal(err)
+	}
+	if got := stat.Blocks * 512; got < segmentBytes {
+		t.Errorf("%d bytes are reserved, want %d", got, segmentBytes)
+	}
+}
