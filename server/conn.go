@@ -4,7 +4,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/coxswain-io/coxswain/server/watch"
 	"github.com/coxswain-io/coxswain/session"
@@ -13,7 +12,7 @@ import (
 
 // conn is one client connection, which carries one session. Its reader goroutine decodes requests and answers what it
 // can at once; everything that must wait stands in queue, in the order of arrival. All that goes to the client, replies
-// and events, passes out and is sent by the writer goroutine, as much as there is in one write.
+// and events, passes out and is sent from there, as much as there is in one write: see sender.
 type conn struct {
 	srv    *Server
 	socket net.Conn
@@ -33,6 +32,7 @@ type conn struct {
 	id      session.ID
 	attempt session.Attempt
 	out     []byte
+	send    sender
 	queue   queue
 	barrier barrierState
 	stalled bool                 // answers to queued reads wait for out to be taken
@@ -53,6 +53,7 @@ func newConn(s *Server, socket net.Conn) *conn {
 		welcomed: make(chan struct{}), wake: make(chan struct{}, 1), written: make(chan struct{}),
 	}
 	c.room.L = &c.mu
+	c.send.init(socket)
 	return c
 }
 
@@ -68,53 +69,6 @@ func (c *conn) run() {
 	c.signal()
 	<-c.written
 	c.srv.forget(c)
-}
-
-// write is the writer goroutine.
-func (c *conn) write() {
-	defer close(c.written)
-	defer c.socket.Close()
-	var spare []byte
-	for range c.wake {
-		c.mu.Lock()
-		sending := c.out
-		c.out = spare[:0]
-		closing := c.refused
-		stalled := c.stalled
-		c.room.Broadcast()
-		c.mu.Unlock()
-		if len(sending) > 0 {
-			timeout := writeTimeout
-			if closing {
-				timeout = goodbyeTimeout
-			}
-			_ = c.socket.SetWriteDeadline(time.Now().Add(timeout)) // fails only on a closed socket, as Write then does
-			if _, err := c.socket.Write(sending); err != nil {
-				c.mu.Lock()
-				c.refuseAll()
-				c.mu.Unlock()
-				return // closing the socket ends the reader, if it is not waiting for room
-			}
-		}
-		if cap(sending) > outKeepBytes {
-			sending = nil
-		}
-		spare = sending
-		if closing {
-			return
-		}
-		if stalled {
-			c.srv.resume(c)
-		}
-	}
-}
-
-// signal wakes the writer. It may be called with or without locks.
-func (c *conn) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
 }
 
 // refuseAll ends all answering: what is queued is dropped, whoever waits for room goes, and the writer closes the socket

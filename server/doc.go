@@ -5,8 +5,8 @@
 //	  │                 ├── read ───▶ queue ◀── read barrier ──┐                          │ state's lock, exclusive:
 //	  │                 │              │ in turn               │                          │   events to watchers' connections
 //	  │                 └── ping        ▼ state's lock, shared │                          │   replies to own writes
-//	writer ◀── out ◀────────────────── answer ◀────────────────┴──────────────────────────┘
-//	  one write for all that is there
+//	socket ◀── out ◀────────────────── answer ◀────────────────┴──────────────────────────┘
+//	  one write for all that is there: by the reader if that cannot block, else by the connection's writer
 //
 // # A write
 //

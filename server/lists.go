@@ -88,7 +88,7 @@ func (c *conn) list(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *wire.R
 	if asOf == zxid {
 		there = tree.Walk(req.Path, req.After, func(n *znode.Node) bool { return visit(n.Path(), n) })
 	} else {
-		past, ok := c.srv.ring.Past(req.Path, asOf, zxid)
+		past, ok := c.srv.ring.Past(tree, req.Path, asOf, zxid)
 		if !ok {
 			c.fail(xid, zxid, wire.CodeCompacted, &znode.Error{Path: req.Path, Detail: fmt.Sprintf(
 				"the list is of zxid %v and the history of this server begins at %v: begin a new list", asOf, c.srv.ring.Floor())})

@@ -51,6 +51,7 @@ func (p *proposer) wait(c *conn, fill func(b *batch)) bool {
 	p.mu.Lock()
 	for !p.closed && !c.over.Load() && p.open.commands.Bytes()+p.open.trees >= batchBytesMax {
 		c.held.Store(true)
+		c.signal() // what has been answered does not wait for that
 		p.room.Wait()
 	}
 	c.held.Store(false)

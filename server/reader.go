@@ -14,12 +14,14 @@ import (
 // requests is where queued reads keep their decoded request until they are answered.
 var requests = sync.Pool{New: func() any { return new(wire.Request) }}
 
-// read is the reader goroutine's loop: one request after the other, until the connection or the session ends.
+// read is the reader goroutine's loop: one request after the other, until the connection or the session ends. What it has
+// answered by the time that it would have to wait for more goes out in one write.
 func (c *conn) read() {
 	heard := false // the session was heard since the last time that reading could block
 	for {
 		if !c.frames.Complete() {
 			c.arm()
+			c.flush()
 			heard = false
 		}
 		body, err := c.frames.Next()
@@ -188,7 +190,7 @@ func (c *conn) ask(req *wire.Request, bytes int) bool {
 		if !c.answer(req.Xid, req) {
 			c.enqueue(req, bytes)
 		}
-		c.signal()
+		c.sendLong()
 		return true
 	}
 	defer c.mu.Unlock()
@@ -200,6 +202,14 @@ func (c *conn) ask(req *wire.Request, bytes int) bool {
 		c.barrier.wanted = position
 	}
 	return true
+}
+
+// sendLong lets the writer begin to send when the reader, which flushes when it has taken in all that had arrived, has
+// answered much before it comes to that. The caller holds c.mu.
+func (c *conn) sendLong() {
+	if len(c.out) >= outKeepBytes || c.refused {
+		c.signal()
+	}
 }
 
 // enqueue puts a read into the queue, which keeps the request. The caller holds c.mu.
@@ -242,6 +252,7 @@ func (c *conn) BarrierDone(err error) {
 	c.mu.Unlock()
 	c.srv.resume(c)
 	c.arm()
+	c.signal()
 }
 
 // pong answers a ping from memory. It overtakes whatever is queued: it says that the server is alive and may speak for
@@ -253,7 +264,7 @@ func (c *conn) pong(xid wire.Xid) bool {
 		return false
 	}
 	c.out = wire.AppendEmptyReply(c.out, xid, c.srv.seen())
-	c.signal()
+	c.sendLong()
 	return true
 }
 
@@ -267,7 +278,7 @@ func (c *conn) refuse(xid wire.Xid, code wire.Code, detail string) bool {
 	no := &refusal{code, detail}
 	if c.queue.len() == 0 {
 		c.refuseNow(xid, no)
-		c.signal()
+		c.sendLong()
 	} else {
 		c.queue.push(pending{xid: xid, bytes: len(detail), refusal: no})
 		c.stalled = true

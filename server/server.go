@@ -205,7 +205,7 @@ func (s *Server) now() session.Mono {
 	return session.Mono((s.config.Clock.Now() - s.started).Milliseconds())
 }
 
-// resume answers what is ready in c's queue.
+// resume answers what is ready in c's queue. The caller has it sent.
 func (s *Server) resume(c *conn) {
 	s.mu.RLock()
 	c.mu.Lock()
@@ -213,7 +213,6 @@ func (s *Server) resume(c *conn) {
 	c.room.Broadcast()
 	c.mu.Unlock()
 	s.mu.RUnlock()
-	c.signal()
 }
 
 // hear notes that c's session was heard now, and reports whether this server may still speak for it.

@@ -41,10 +41,11 @@ func (l *Loader) Add(r Record) *Error {
 }
 
 // Finish returns the tree, after which the loader is of no more use. Most of its
-// time is one sort of all paths. Errors: CodeNoNode for a parent, or the root, that
-// no record described; CodeNoChildrenForEphemerals; CodeRuntimeInconsistency for
-// a node whose NumChildren is not the number found. Which of several errors it
-// returns depends on the set of records, not on their order.
+// time is finding each node's parent and sorting each list of children. Errors:
+// CodeNoNode for a parent, or the root, that no record described;
+// CodeNoChildrenForEphemerals; CodeRuntimeInconsistency for a node whose NumChildren
+// is not the number found. Of several errors it returns that of the first node in
+// bytewise order of the paths, so it depends on the set of records, not on their order.
 func (l *Loader) Finish() (*Tree, *Error) {
 	t := l.tree
 	l.tree = nil
@@ -52,38 +53,106 @@ func (l *Loader) Finish() (*Tree, *Error) {
 	if root == nil {
 		return nil, &Error{Code: CodeNoNode, Path: "/", Detail: "the snapshot has no root; restore another one"}
 	}
-	root.at.dir = &dir{}
-	nodes := t.byPath()
-	for _, n := range nodes {
-		if n == root {
-			continue
-		}
-		above := parentOf(n.at.path)
-		parent := t.Get(above)
-		switch {
-		case parent == nil:
-			return nil, &Error{Code: CodeNoNode, Path: above,
-				Detail: "the snapshot lacks the parent of " + n.at.path + "; restore another one"}
-		case parent.Kind() == Ephemeral:
-			return nil, &Error{Code: CodeNoChildrenForEphemerals, Path: above,
-				Detail: "the snapshot is damaged; restore another one"}
-		}
-		// A parent's path is a prefix of its children's, so it came before them:
-		// it is listed, and its own parent has a directory.
-		t.count-- // enter counts it again
-		t.enter(parent.at, n)
-		t.deadlines.move(nil, n)
+	parents, err := t.gather(root)
+	if err != nil {
+		return nil, err
 	}
-	for _, n := range nodes {
-		found := 0
-		if n.at.dir != nil {
-			found = n.at.dir.children.len()
-		}
-		if int64(found) != n.children {
-			return nil, inconsistent(n.at.path, "its number of children is wrong")
+	if err := t.checkChildren(); err != nil {
+		return nil, err
+	}
+	// The deepest first: a directory needs the sums of those below it.
+	slices.SortFunc(parents, func(a, b *place) int { return strings.Compare(b.path, a.path) })
+	for _, p := range parents {
+		p.dir.settle()
+		if p != root.at {
+			p.dir.up = t.Get(parentOf(p.path)).at.dir
 		}
 	}
 	return t, nil
+}
+
+// gather puts each node into the directory of its parent, in no order yet, and into
+// the listings of the whole tree. It returns the places that have directories.
+func (t *Tree) gather(root *Node) ([]*place, *Error) {
+	root.at.dir = &dir{}
+	parents := []*place{root.at}
+	var first *Error // of the node that is first by path, which is at
+	at := ""
+	for i := range t.shards {
+		for _, n := range t.shards[i] {
+			if n == root {
+				continue
+			}
+			parent, err := t.parentOfLoaded(n)
+			if err != nil {
+				if first == nil || n.at.path < at {
+					first, at = err, n.at.path
+				}
+				continue
+			}
+			if parent.at.dir == nil {
+				parent.at.dir = &dir{}
+				parents = append(parents, parent.at)
+			}
+			d := parent.at.dir
+			d.children.few = append(d.children.few, n.at)
+			t.list(n)
+			if n.extra != nil {
+				t.deadlines.move(nil, n)
+			}
+		}
+	}
+	return parents, first
+}
+
+// parentOfLoaded returns the node above n, which is not the root.
+func (t *Tree) parentOfLoaded(n *Node) (*Node, *Error) {
+	above := parentOf(n.at.path)
+	parent := t.Get(above)
+	switch {
+	case parent == nil:
+		return nil, &Error{Code: CodeNoNode, Path: above,
+			Detail: "the snapshot lacks the parent of " + n.at.path + "; restore another one"}
+	case parent.Kind() == Ephemeral:
+		return nil, &Error{Code: CodeNoChildrenForEphemerals, Path: above,
+			Detail: "the snapshot is damaged; restore another one"}
+	}
+	return parent, nil
+}
+
+// checkChildren compares the number of children that each node was said to have
+// with those that gather has found.
+func (t *Tree) checkChildren() *Error {
+	wrong := ""
+	for i := range t.shards {
+		for _, n := range t.shards[i] {
+			found := 0
+			if n.at.dir != nil {
+				found = n.at.dir.children.len()
+			}
+			if int64(found) != n.children && (wrong == "" || n.at.path < wrong) {
+				wrong = n.at.path
+			}
+		}
+	}
+	if wrong != "" {
+		return inconsistent(wrong, "its number of children is wrong")
+	}
+	return nil
+}
+
+// settle makes a directory of children that were gathered in no order. Those of its
+// children that are directories were settled before.
+func (d *dir) settle() {
+	gathered := d.children.few
+	slices.SortFunc(gathered, func(a, b *place) int { return strings.Compare(a.path, b.path) })
+	if len(gathered) <= fewMax {
+		gathered = slices.Clip(gathered)
+	}
+	d.children = ordered(gathered)
+	for _, p := range gathered {
+		d.descendants += p.size()
+	}
 }
 
 // byPath returns all nodes in bytewise order of their paths.

@@ -185,6 +185,18 @@ func (n *Node) withChildren(zxid Zxid, created, children int64) *Node {
 	return &next
 }
 
+// Before returns the version that n has come from by so many creates and deletes of
+// children and nothing else, where pzxid is that version's. It is for those who
+// keep a history and not every version of every parent; it takes no lock.
+func (n *Node) Before(created, deleted int64, pzxid Zxid) *Node {
+	was := *n
+	was.created -= created
+	was.children += deleted - created
+	was.pzxid = pzxid
+	was.hash = n.hash - n.metaHash() + was.metaHash()
+	return &was
+}
+
 // owned returns data as a node keeps it. Empty data is always nil, so that a
 // restored replica answers what the others do; and readers who append to it
 // cannot write into memory behind it.

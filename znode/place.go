@@ -42,6 +42,19 @@ func before(a, b *place) bool { return a.path < b.path }
 
 func comparePath(p *place, path string) int { return strings.Compare(p.path, path) }
 
+// ordered returns the set of places that are in order, each once. It keeps the slice
+// if it is short enough.
+func ordered(in []*place) places {
+	if len(in) <= fewMax {
+		return places{few: in}
+	}
+	s := places{many: btree.NewBTreeGOptions(before, btree.Options{NoLocks: true})}
+	for _, p := range in {
+		s.many.Load(p)
+	}
+	return s
+}
+
 // len returns the number of places.
 func (s *places) len() int {
 	if s.many != nil {

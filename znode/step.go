@@ -54,6 +54,11 @@ func (t *Tree) enter(in *place, n *Node) {
 		d.children.insert(n.at)
 		d.add(1)
 	}
+	t.list(n)
+}
+
+// list puts a node into the listings of the whole tree that its kind belongs to.
+func (t *Tree) list(n *Node) {
 	switch kind := n.Kind(); {
 	case kind == Ephemeral:
 		set := t.owners[n.extra.owner]

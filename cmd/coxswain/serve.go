@@ -80,6 +80,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return usageError{err}
 	}
+	coarsenSleep() // may start the program anew: before anything is said or opened
 	warnOpenPort(log, c.String("client-addr"))
 	stop := make(chan os.Signal, 2)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
@@ -87,6 +88,7 @@ func serve(c *cli.Context) error {
 	starting, started := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer started()
 
+	paceCollector()
 	s, err := server.Start(server.Config{
 		DataDir: c.String("data-dir"), ID: c.Uint64("id"), ClientAddr: c.String("client-addr"), RaftAddr: c.String("raft-addr"),
 		Members: members, Join: c.Bool("join"), InsecureRaft: c.Bool("insecure-raft"),

@@ -42,7 +42,7 @@ func BenchmarkFire(b *testing.B) {
 					sorts[sort](table, i)
 				}
 			}
-			changes := []znode.Change{change(znode.DataChanged, "")}
+			changes := []znode.Change{{Type: znode.DataChanged}}
 			told := 0
 			deliver := func(int, Told) { told++ }
 			b.ReportAllocs()
@@ -76,7 +76,7 @@ func BenchmarkFireTells(b *testing.B) {
 
 // BenchmarkRingAppend is what the history adds to a write, once it is full.
 func BenchmarkRingAppend(b *testing.B) {
-	r := fullRing()
+	r, _ := fullRing()
 	zxid, changes := r.newest, sets(1)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -85,28 +85,31 @@ func BenchmarkRingAppend(b *testing.B) {
 	}
 }
 
-// fullRing is a ring at its limit, of changes of a thousand nodes.
-func fullRing() *Ring {
-	r := NewRing(RingBytes, 1<<40)
+// fullRing is a ring at its limit, of sets of a thousand nodes.
+func fullRing() (*Ring, *znode.Tree) {
+	r, tree := NewRing(RingBytes, 1<<40), znode.NewTree()
+	apply := func(zxid znode.Zxid, op znode.Op) {
+		_, changes, err := tree.Apply(znode.Txn{Zxid: zxid}, []znode.Op{op}, nil, nil)
+		if err != nil {
+			panic(err)
+		}
+		r.Append(zxid, changes, int64(zxid))
+	}
 	paths := make([]string, 1000)
 	for i := range paths {
 		paths[i] = fmt.Sprintf("/service/region/shard/group/node%06d", i)
+		apply(znode.Zxid(i+1), znode.Op{Kind: znode.OpCreate, Path: paths[i], Flags: znode.CreateParents, Data: make([]byte, 100)})
 	}
-	tree := znode.NewTree()
-	if _, _, err := tree.Apply(znode.Txn{Zxid: 1}, []znode.Op{{Kind: znode.OpCreate, Path: "/old", Data: make([]byte, 100)}}, nil, nil); err != nil {
-		panic(err)
+	for zxid := znode.Zxid(len(paths) + 1); r.floor < znode.Zxid(len(paths)); zxid++ {
+		apply(zxid, znode.Op{Kind: znode.OpSet, Path: paths[int(zxid)%len(paths)], Data: make([]byte, 100)})
 	}
-	old := tree.Get("/old")
-	for zxid := znode.Zxid(1); r.floor == 0; zxid++ {
-		r.Append(zxid, []znode.Change{{Type: znode.DataChanged, Path: paths[int(zxid)%len(paths)], Old: old}}, int64(zxid))
-	}
-	return r
+	return r, tree
 }
 
 // BenchmarkStep is the longest that writes wait for a replay: a step over [StepChangesMax] changes, for the most watches
 // that one request can set, which see none of them.
 func BenchmarkStep(b *testing.B) {
-	ring := fullRing()
+	ring, _ := fullRing()
 	for _, n := range []int{1, wire.WatchPathsPerFrameMax} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			var specs []wire.WatchSpec
@@ -139,12 +142,12 @@ func BenchmarkStep(b *testing.B) {
 // BenchmarkPast is what one page of a list of the past costs before its first node: as much history as there is at most,
 // none of it or all of it under the root of the list.
 func BenchmarkPast(b *testing.B) {
-	ring := fullRing()
+	ring, tree := fullRing()
 	for _, root := range []string{"/elsewhere", "/service"} {
 		b.Run(root[1:], func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, ok := ring.Past(root, ring.floor, ring.newest); !ok {
+				if _, ok := ring.Past(tree, root, ring.floor, ring.newest); !ok {
 					b.Fatal("the ring does not reach back")
 				}
 			}

@@ -33,7 +33,7 @@
 //   - A Gap's From is the last transaction of which the watch has been told everything. If the ring loses a transaction of
 //     which a replay has told a part, the gap contains all of it.
 //   - The ring holds whole transactions, and all behind its floor.
-//   - A node that [Past.Walk] visits is the very version that was there, so its stat is exactly that of then.
+//   - A node that [Past.Walk] visits is what was there, so its stat is exactly that of then.
 //   - What a dropped watcher had registered is gone in time proportional to its own watches.
 //
 // # Cost

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"cmp"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -87,18 +86,25 @@ func (h *history) remove(gone func(p *promise) bool) {
 // TestHistoryModel: whatever is added, removed, lost and told in parts, each persistent watch is told exactly what happened
 // between its since and its removal, but for gaps, which cover exactly what the ring has lost.
 func TestHistoryModel(t *testing.T) {
-	nodes := someNodes(t)
+	paths := []string{"/", "/a", "/a/b", "/a/b/c", "/a-b", "/a/c", "/e"}
+	nodes := map[string][]*znode.Node{}
+	for _, path := range paths {
+		nodes[path] = versionsOf(path, 8)
+	}
 	gaps := 0
 	for seed := range uint64(150) {
 		rng := rand.New(rand.NewPCG(seed, 7))
-		paths := []string{"/", "/a", "/a/b", "/a/b/c", "/a-b", "/a/c", "/e"}
 		h := &history{t: t, table: NewTable[int](), ring: NewRing(int64(1+rng.IntN(30))*100, 20)}
 		txn := func() []znode.Change {
 			var changes []znode.Change
 			for range cmp.Or(rng.IntN(3), 1) * (1 + rng.IntN(2)) {
 				c := znode.Change{Type: znode.ChangeType(1 + rng.IntN(3)), Path: paths[1+rng.IntN(len(paths)-1)]}
+				versions := nodes[c.Path]
+				if c.Type != znode.Created {
+					c.Old = versions[rng.IntN(len(versions))]
+				}
 				if c.Type != znode.Deleted {
-					c.New = nodes[rng.IntN(len(nodes))]
+					c.New = versions[rng.IntN(len(versions))]
 				}
 				changes = append(changes, c)
 			}
@@ -204,20 +210,4 @@ func (h *history) begin(rng *rand.Rand, w int, paths []string) {
 // replayed reports whether a watch is not live yet.
 func (h *history) replayed(p *promise) bool {
 	return slices.ContainsFunc(h.replays, func(r *replaying) bool { return slices.Contains(r.promises, p) })
-}
-
-// someNodes are nodes to tell apart, with data of several lengths.
-func someNodes(t *testing.T) []*znode.Node {
-	t.Helper()
-	tree := znode.NewTree()
-	var nodes []*znode.Node
-	for i := range 8 {
-		path := fmt.Sprint("/", i)
-		op := znode.Op{Kind: znode.OpCreate, Path: path, Data: make([]byte, 10*i)}
-		if _, _, err := tree.Apply(znode.Txn{Zxid: znode.Zxid(i + 1)}, []znode.Op{op}, nil, nil); err != nil {
-			t.Fatal(err)
-		}
-		nodes = append(nodes, tree.Get(path))
-	}
-	return nodes
 }

@@ -16,7 +16,7 @@ const (
 	MaxPathBytesPerWatcher = 16 << 20
 
 	// RingBytes is how much memory a server spends on the history of recent changes, in bytes: some 200,000 sets of small
-	// values, which is several seconds of the fastest writing, and ten minutes at 300 writes a second. A client that comes
+	// values or a million creates, which is several seconds of the fastest writing, and ten minutes at 300 writes a second. A client that comes
 	// back within a session timeout is to find all that it has missed, and a list that is read page by page its first page.
 	RingBytes = 64 << 20
 
@@ -38,7 +38,7 @@ const (
 	// dueKeepMax is the largest number of watches that one change concerned, that the table keeps room for until the next.
 	dueKeepMax = 1024
 
-	// chunkLen is the number of changes that the ring allocates room for at a time, 18 KB.
+	// chunkLen is the number of changes that the ring allocates room for at a time, 14 KiB.
 	chunkLen = 256
 
 	// entryBytes is what a change itself takes of the ring.

@@ -18,32 +18,44 @@ type pastNode struct {
 	node *znode.Node // nil if it was absent
 }
 
-// Past undoes what has happened behind asOf to the nodes at and below root, in a tree that is now at zxid now. It reports
+// Past undoes what has happened behind asOf to the nodes at and below root, in tree, which is now at zxid now. It reports
 // false if the ring does not reach back to asOf, or if asOf is still to come. The cost is that of looking at all changes in
 // between.
-func (r *Ring) Past(root string, asOf, now znode.Zxid) (*Past, bool) {
+func (r *Ring) Past(tree *znode.Tree, root string, asOf, now znode.Zxid) (*Past, bool) {
 	if asOf < r.floor || asOf > now {
 		return nil, false
 	}
-	// The first change of a node tells what it was before all of them.
+	// From the newest change back: what a change tells last of a node is what it was before all of them.
 	was := map[string]*znode.Node{}
-	first := func(path string, old *znode.Node) {
-		if !within(root, path) {
-			return
-		}
-		if _, known := was[path]; !known {
-			was[path] = old
-		}
-	}
-	for p := r.behind(asOf); p != r.end; p++ {
+	listed := map[string]*listing{} // nodes whose children have changed, but not the nodes themselves since
+	for p, first := r.end, r.behind(asOf); p != first; {
+		p--
 		e := r.at(p)
-		if e.zxid > now {
-			break
+		c := e.change()
+		if within(root, c.Path) {
+			was[c.Path] = c.Old
+			delete(listed, c.Path)
 		}
-		first(e.change.Path, e.change.Old)
-		if e.change.OldParent != nil { // the list of children is in the parent's stat
-			first(parent(e.change.Path), e.change.OldParent)
+		if c.Type == znode.DataChanged {
+			continue
 		}
+		above := parent(c.Path)
+		if !within(root, above) {
+			continue
+		}
+		l := listed[above]
+		if l == nil {
+			l = &listing{}
+			var known bool
+			if l.later, known = was[above]; !known {
+				l.later = tree.Get(above)
+			}
+			listed[above] = l
+		}
+		l.undo(c.Type, e.pzxid)
+	}
+	for path, l := range listed {
+		was[path] = l.later.Before(l.created, l.deleted, l.pzxid)
 	}
 	past := &Past{nodes: make([]pastNode, 0, len(was))}
 	for path, node := range was {
@@ -51,6 +63,22 @@ func (r *Ring) Past(root string, asOf, now znode.Zxid) (*Past, bool) {
 	}
 	slices.SortFunc(past.nodes, func(a, b pastNode) int { return znode.ComparePaths(a.path, b.path) })
 	return past, true
+}
+
+// listing is what has happened to the list of a node's children.
+type listing struct {
+	later            *znode.Node // the node after all of it
+	created, deleted int64
+	pzxid            znode.Zxid // before all of it
+}
+
+func (l *listing) undo(t znode.ChangeType, pzxid znode.Zxid) {
+	if t == znode.Created {
+		l.created++
+	} else {
+		l.deleted++
+	}
+	l.pzxid = pzxid
 }
 
 // Walk visits the nodes at and below root as they were, each before its children and siblings in byte order of their

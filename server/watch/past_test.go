@@ -91,7 +91,7 @@ func TestPastModel(t *testing.T) {
 				root = path()
 			}
 			was := &pictures[rng.IntN(len(pictures))]
-			past, ok := ring.Past(root, was.zxid, zxid)
+			past, ok := ring.Past(tree, root, was.zxid, zxid)
 			if ok != (was.zxid >= ring.Floor()) {
 				t.Fatalf("seed %d: asked for %v of a ring behind %v: %v", seed, was.zxid, ring.Floor(), ok)
 			}
@@ -147,7 +147,7 @@ func TestPastOfABranch(t *testing.T) {
 		apply(znode.Op{Kind: znode.OpDelete, Path: path})
 	}
 	apply(znode.Op{Kind: znode.OpCreate, Path: "/a/new"})
-	past, ok := ring.Past("/a", then, zxid)
+	past, ok := ring.Past(tree, "/a", then, zxid)
 	if !ok {
 		t.Fatal("the ring does not reach back")
 	}
@@ -176,7 +176,7 @@ func TestPastOfABranch(t *testing.T) {
 			t.Errorf("%s behind %q: %q, %v; want %q, %v", test.root, test.after, got, there, test.want, test.there)
 		}
 	}
-	if _, ok := ring.Past("/a", zxid+1, zxid); ok {
+	if _, ok := ring.Past(tree, "/a", zxid+1, zxid); ok {
 		t.Error("the future is known")
 	}
 }

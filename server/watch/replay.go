@@ -24,10 +24,11 @@ type Replay[W comparable] struct {
 	next   uint64     // position in the ring of the first change that was not looked at
 	done   znode.Zxid // all that the ring has up to here was looked at and told
 
-	entry entry    // the change looked at last
-	whole bool     // it is the last one of its transaction
-	due   []due[W] // events of it, or gaps
-	told  int      // of them
+	zxid   znode.Zxid   // of the change looked at last, or of the gaps
+	change znode.Change // that change
+	whole  bool         // it is the last one of its transaction
+	due    []due[W]     // events of it, or gaps
+	told   int          // of them
 }
 
 // Begin takes persistent watches for w, to be brought up to date and made live by [Table.Step]. From here on they have
@@ -131,7 +132,7 @@ func (r *Replay[W]) place(ring *Ring, now znode.Zxid) {
 			r.due = append(r.due, due[W]{watch: s, event: wire.EventGap, from: from})
 		}
 	}
-	r.entry = entry{zxid: now} // of the gaps
+	r.zxid, r.change = now, znode.Change{}
 	slices.SortStableFunc(r.watches, func(a, b *standing[W]) int { return cmp.Compare(a.spec.Since, b.spec.Since) })
 	r.placed, r.index, r.joined, r.done, r.whole = true, newIndex[W](), 0, 0, false
 	r.next = ring.end
@@ -142,15 +143,16 @@ func (r *Replay[W]) place(ring *Ring, now znode.Zxid) {
 
 // look takes the next change of the ring, of which everything before was told.
 func (r *Replay[W]) look(ring *Ring) {
-	r.entry = *ring.at(r.next)
+	e := ring.at(r.next)
+	r.zxid, r.change = e.zxid, e.change()
 	r.next++
-	r.whole = r.next == ring.end || ring.at(r.next).zxid != r.entry.zxid
-	for r.joined < len(r.watches) && r.watches[r.joined].spec.Since < r.entry.zxid {
+	r.whole = r.next == ring.end || ring.at(r.next).zxid != r.zxid
+	for r.joined < len(r.watches) && r.watches[r.joined].spec.Since < r.zxid {
 		r.index.add(r.watches[r.joined])
 		r.joined++
 	}
-	own, above := r.index.around(&r.entry.change)
-	r.due, r.told = r.index.match(&r.entry.change, own, above, r.due[:0]), 0
+	own, above := r.index.around(&r.change)
+	r.due, r.told = r.index.match(&r.change, own, above, r.due[:0]), 0
 }
 
 // tell tells what is due while there is room, and returns the room that is left. Of a change that concerns many watches a
@@ -161,12 +163,12 @@ func (r *Replay[W]) tell(room int, deliver func(W, Told)) int {
 		if d.watch.removed {
 			continue
 		}
-		event := d.tell(r.entry.zxid, &r.entry.change)
+		event := d.tell(r.zxid, &r.change)
 		deliver(d.watch.w, event)
 		room -= event.Bytes()
 	}
 	if r.told == len(r.due) && r.whole {
-		r.done = r.entry.zxid
+		r.done = r.zxid
 	}
 	return room
 }

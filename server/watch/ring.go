@@ -24,12 +24,30 @@ type Ring struct {
 	bytes  int64
 }
 
-// entry is one change. Its position counts all changes since the ring was made, and those that were lost at once as one:
-// so a position that is not held any more is below first, whatever has happened.
+// entry is one change, in few words: a server keeps hundreds of thousands of them. What sort of change it is, the versions of
+// the node tell. Of the parent, whose list of children a create or delete changes, all but its pzxid can be told from a later
+// version, so no version of it is kept. The path is the node's own, here so that those who look for others need not fetch it.
+//
+// An entry's position counts all changes since the ring was made, and those that were lost at once as one: so a position that
+// is not held any more is below first, whatever has happened.
 type entry struct {
-	zxid   znode.Zxid
-	atMS   int64 // when it was appended
-	change znode.Change
+	zxid     znode.Zxid
+	atMS     int64 // when it was appended
+	path     string
+	old, new *znode.Node // nil where there was none, or is none any more; not both
+	pzxid    znode.Zxid  // of the parent before a create or delete
+}
+
+// change is what the entry tells, without the versions of the parent.
+func (e *entry) change() znode.Change {
+	c := znode.Change{Type: znode.DataChanged, Path: e.path, Old: e.old, New: e.new}
+	switch {
+	case e.old == nil:
+		c.Type = znode.Created
+	case e.new == nil:
+		c.Type = znode.Deleted
+	}
+	return c
 }
 
 // NewRing returns an empty history that begins at zxid 0 and keeps at most maxBytes of changes, and none for longer than
@@ -62,7 +80,12 @@ func (r *Ring) Append(zxid znode.Zxid, changes []znode.Change, nowMS int64) {
 	}
 	r.newest = zxid
 	for i := range changes {
-		r.push(entry{zxid, nowMS, changes[i]})
+		c := &changes[i]
+		e := entry{zxid: zxid, atMS: nowMS, path: c.Path, old: c.Old, new: c.New}
+		if c.OldParent != nil {
+			e.pzxid = c.OldParent.Stat().Pzxid
+		}
+		r.push(e)
 	}
 	for r.bytes > r.maxBytes {
 		r.evict()
@@ -98,7 +121,7 @@ func (r *Ring) push(e entry) {
 	}
 	r.chunks[i/chunkLen][i%chunkLen] = e
 	r.end++
-	r.bytes += weight(&e.change)
+	r.bytes += e.weight()
 }
 
 // evict forgets the oldest transaction.
@@ -109,7 +132,7 @@ func (r *Ring) evict() {
 		if e.zxid != zxid {
 			break
 		}
-		r.bytes -= weight(&e.change)
+		r.bytes -= e.weight()
 		*e = entry{} // let go of the nodes
 		r.first++
 		if r.first-r.base == chunkLen {
@@ -132,19 +155,16 @@ func (r *Ring) behind(zxid znode.Zxid) uint64 {
 	return r.first + uint64(sort.Search(r.Len(), func(i int) bool { return r.at(r.first+uint64(i)).zxid > zxid }))
 }
 
-// weight is what a change counts in bytes. Of the versions of nodes it is those before the change: those after it are in
-// the tree until another change, which is in the ring, too, replaces them.
-func weight(c *znode.Change) int64 {
-	n := entryBytes + int64(len(c.Path))
-	if c.Old != nil {
-		data := int64(len(c.Old.Data()))
+// weight is what a change counts in bytes. Of the versions of the node it is the one before the change: the one after it is in
+// the tree until another change, which is in the ring, too, replaces it.
+func (e *entry) weight() int64 {
+	n := entryBytes
+	if e.old != nil {
+		data := int64(len(e.old.Data()))
 		n += versionBytes + data + data/allocatorWaste
-	}
-	if c.OldParent != nil {
-		n += versionBytes
-	}
-	if c.Type == znode.Deleted {
-		n += placeBytes
+		if e.new == nil {
+			n += placeBytes + int64(len(e.path))
+		}
 	}
 	return n
 }

@@ -13,7 +13,11 @@ func sets(n int) []znode.Change {
 	return slices.Repeat([]znode.Change{change(znode.DataChanged, "/a")}, n)
 }
 
-var setBytes = weight(&sets(1)[0])
+var setBytes = func() int64 {
+	c := change(znode.DataChanged, "/a")
+	e := entry{path: c.Path, old: c.Old, new: c.New}
+	return e.weight()
+}()
 
 // wantRing checks everything that a ring tells about itself.
 func wantRing(t *testing.T, r *Ring, floor znode.Zxid, changes int, oldestMS int64) {

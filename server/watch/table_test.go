@@ -11,7 +11,36 @@ import (
 	"github.com/coxswain-io/coxswain/znode"
 )
 
-func change(t znode.ChangeType, path string) znode.Change { return znode.Change{Type: t, Path: path} }
+// change is a change of a node as a tree would tell it, but for the versions of the parent.
+func change(t znode.ChangeType, path string) znode.Change {
+	c := znode.Change{Type: t, Path: path}
+	versions := versionsOf(path, 2)
+	if t != znode.Created {
+		c.Old = versions[0]
+	}
+	if t != znode.Deleted {
+		c.New = versions[1]
+	}
+	return c
+}
+
+// versionsOf is n versions of a node, to tell apart, with data of several lengths.
+func versionsOf(path string, n int) []*znode.Node {
+	tree := znode.NewTree()
+	var versions []*znode.Node
+	op := znode.Op{Kind: znode.OpCreate, Path: path, Flags: znode.CreateParents}
+	if path == "/" {
+		op.Kind = znode.OpSet
+	}
+	for i := range n {
+		if _, _, err := tree.Apply(znode.Txn{Zxid: znode.Zxid(i + 1)}, []znode.Op{op}, nil, nil); err != nil {
+			panic(err)
+		}
+		versions = append(versions, tree.Get(path))
+		op = znode.Op{Kind: znode.OpSet, Path: path, Data: make([]byte, 10*i)}
+	}
+	return versions
+}
 
 // TestTriggers is the trigger table W-1, and W-3 to W-5: one row a change, with what each watcher is told.
 func TestTriggers(t *testing.T) {
