@@ -8,13 +8,14 @@ RECONNECTS ?= 10000
 CHILDREN ?= 1000000
 ELECTIONS ?= 200
 LOCKS   ?= 200
+PEER_ROUNDS ?= 5
 # Linters are pinned: a new release must not break an old commit.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run demo test race lint fuzz kills watches schedules reconnects children elections locks bench ci clean
+.PHONY: help build run demo test race lint fuzz kills watches schedules reconnects children elections locks microbench bench bench-peers ci clean
 
 help: ## print the targets (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the binaries into bin/
 	@$(GO) build -trimpath -o bin/coxswain ./cmd/coxswain
@@ -28,8 +29,9 @@ run: build ## start a durable server on loopback and open the shell on it (make 
 demo: build ## three servers, a guided tour, the death of the leader under load
 	@bin/coxdemo tour
 
-test: ## all tests
+test: ## all tests; those of bench/peers start ZooKeeper and etcd only if they are there, and not with -short
 	$(GO) test ./...
+	cd bench/peers && $(GO) test -short ./...
 
 race: ## all tests under the race detector
 	$(GO) test -race ./...
@@ -37,6 +39,8 @@ race: ## all tests under the race detector
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "not gofmt-ed"; exit 1; }
 	$(GO) vet ./...
+	cd bench/peers && $(GO) vet ./...
+	cd bench/peers/etcd && $(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
 fuzz: ## every fuzz target for SECONDS=60
@@ -64,8 +68,16 @@ locks: ## LOCKS=200 times a lock's holder is stopped past its timeout, leaders k
 elections: ## ELECTIONS=200 changes of a leader under faults: never two at once, every term observed once, in order
 	$(GO) test ./recipes -run 'TestElections$$' -v -timeout 30m -args -elections $(ELECTIONS)
 
+microbench: ## every Go benchmark of the core once: trees of 1,000 and 1,000,000 nodes, codecs, apply, watches, snapshots
+	$(GO) test ./znode ./session ./wire ./server/state ./server/watch -run '^$$' -bench . -benchtime 0.3s -benchmem
+
 bench: build ## first figures: three processes on loopback
 	@bin/coxbench --local 3
+
+bench-peers: build ## ours, ZooKeeper and etcd in turn, PEER_ROUNDS=5 rounds, into bench/RESULTS.md (needs Debian's zookeeper)
+	@cd bench/peers/etcd && $(GO) build -trimpath -o ../../../bin/peers-etcd .
+	@cd bench/peers && $(GO) build -trimpath -o ../../bin/coxpeers .
+	@bin/coxpeers --rounds $(PEER_ROUNDS)
 
 ci: ## what the continuous integration runs
 	.ci/run

@@ -5,6 +5,7 @@ package coxswain_test
 import (
 	"go/build"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,7 +35,8 @@ var layers = map[string][]string{
 	"cmd/coxswain": {"server", "server/admin", "server/consensus"},
 	"cmd/cox":      {"client", "recipes"},
 	"cmd/coxdemo":  {"client", "server/process"},
-	"bench":        {"client", "recipes", "server/process"},
+	"bench/load":   {"client", "recipes", "server/process"},
+	"bench":        {"bench/load"},
 }
 
 // pure is the deterministic core: what every replica computes in the same way, and what can be tested without a clock.
@@ -100,6 +102,9 @@ func packages(t *testing.T) map[string]*build.Package {
 		}
 		if name := d.Name(); strings.HasPrefix(name, ".") || name == "testdata" || name == "bin" {
 			return filepath.SkipDir
+		}
+		if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil {
+			return filepath.SkipDir // a module of its own
 		}
 		p, err := build.ImportDir(path, 0)
 		if _, none := err.(*build.NoGoError); none {

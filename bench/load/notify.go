@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"context"
@@ -19,54 +19,66 @@ const (
 	recursive  watchKind = "recursive"  // on the node's parent
 )
 
-var watchKinds = []watchKind{oneShot, persistent, recursive}
-
 // notify measures the time from the call of a set to when the first and the last of the watches is told, which is when the
 // goroutine that waits for it has the event. A client more than the plan has makes the changes, one after the other; what is
 // done between them, such as setting one-shot watches again, is not measured. It fails if a change is not told to every watch
 // exactly once.
-func (p plan) notify(ctx context.Context) (r result, err error) {
-	workers, err := p.connect(ctx, p.clients+1, nil)
-	if err != nil {
-		return r, err
+func notify(kind watchKind) Capacity {
+	name := "notify-" + string(kind)
+	return Capacity{
+		Name:  name,
+		About: "set a node that --watches " + string(kind) + " watches of --clients connections wait for: until the last is told (coxswain only)",
+		OnTarget: func(ctx context.Context, t Target, o Options) (r Result, err error) {
+			cox, err := coxOf(t, name)
+			if err != nil {
+				return r, err
+			}
+			o = o.watching(t)
+			workers, err := cox.workers(ctx, o.Clients+1, o.Size, nil)
+			if err != nil {
+				return r, err
+			}
+			a := newAudience(kind, o, workers)
+			var listening sync.WaitGroup
+			defer func() {
+				close(a.turns)
+				if e := workers.clear(ctx); err == nil { // which ends all watches
+					err = e
+				}
+				listening.Wait()
+			}()
+			for i := range a.listeners {
+				listening.Go(func() { a.fail(a.listen(ctx, &a.listeners[i])) })
+			}
+			r, err = a.measure(ctx, o)
+			r.Target, r.Workload = t.Name(), name
+			return r, err
+		},
 	}
-	a := newAudience(p, workers)
-	var listening sync.WaitGroup
-	defer func() {
-		close(a.turns)
-		if e := workers.close(ctx); err == nil { // which ends all watches
-			err = e
-		}
-		listening.Wait()
-	}()
-	for i := range a.listeners {
-		listening.Go(func() { a.fail(a.listen(ctx, &a.listeners[i])) })
-	}
-	first, last, cpu := newHistogram(), newHistogram(), stopwatch{pids: p.pids}
-	change := func() (toFirst, toLast time.Duration, err error) {
-		if toFirst, toLast, err = a.change(ctx, &cpu); err != nil {
-			err = fmt.Errorf("notify, %s: %w", p.kind, err)
-		}
-		return toFirst, toLast, err
-	}
-	for start := time.Now(); time.Since(start) < p.warmup; {
-		if _, _, err := change(); err != nil {
+}
+
+// measure makes changes for the time that o says.
+func (a *audience) measure(ctx context.Context, o Options) (r Result, err error) {
+	first, last, cpu := newHistogram(), newHistogram(), stopwatch{pids: o.PIDs}
+	for start := time.Now(); time.Since(start) < o.Warmup; {
+		if _, _, err := a.change(ctx, &cpu); err != nil {
 			return r, err
 		}
 	}
 	cpu.seconds = 0
 	start := time.Now()
-	for last.TotalCount() == 0 || time.Since(start) < p.duration {
-		toFirst, toLast, err := change()
+	for last.TotalCount() == 0 || time.Since(start) < o.Duration {
+		toFirst, toLast, err := a.change(ctx, &cpu)
 		if err != nil {
 			return r, err
 		}
 		record(first, toFirst)
 		record(last, toLast)
 	}
-	r = p.found(last, time.Since(start).Seconds(), &cpu)
-	r.Kind, r.Watches = p.kind, p.watches
-	r.FirstP50, r.FirstP99 = quantileMS(first, 50), quantileMS(first, 99)
+	r = o.found(last, time.Since(start), &cpu)
+	r.figure("watches", float64(o.Watches))
+	r.figure("first_p50_ms", quantileMS(first, 50))
+	r.figure("first_p99_ms", quantileMS(first, 99))
 	return r, nil
 }
 
@@ -95,13 +107,13 @@ type listener struct {
 }
 
 // newAudience spreads the watches over all workers but the last, which makes the changes.
-func newAudience(p plan, workers fleet) *audience {
+func newAudience(kind watchKind, o Options, workers *workers) *audience {
 	a := &audience{
-		kind: p.kind, writer: workers[p.clients], listeners: make([]listener, p.watches),
-		turns: make(chan struct{}, p.watches), all: make(chan struct{}, 1), failed: make(chan error, 1),
+		kind: kind, writer: workers.all[o.Clients], listeners: make([]listener, o.Watches),
+		turns: make(chan struct{}, o.Watches), all: make(chan struct{}, 1), failed: make(chan error, 1),
 	}
 	for i := range a.listeners {
-		a.listeners[i].client = workers[i%p.clients].client
+		a.listeners[i].client = workers.all[i%o.Clients].client
 	}
 	return a
 }
@@ -139,7 +151,7 @@ func (a *audience) ready(ctx context.Context, l *listener) error {
 	// A server may be behind what another client has been told, and would tell of the making of the nodes.
 	path, options := a.writer.path, []client.WatchOption{client.Since(a.writer.newest.load())}
 	if a.kind == recursive {
-		path, options = root, append(options, client.Recursive())
+		path, options = a.writer.parent, append(options, client.Recursive())
 	}
 	w, err := l.client.AddWatch(ctx, path, options...)
 	if err != nil {
@@ -189,9 +201,7 @@ func (a *audience) change(ctx context.Context, cpu *stopwatch) (first, last time
 		return 0, 0, err
 	}
 	a.missing.Store(int64(len(a.listeners)))
-	if err := cpu.start(); err != nil {
-		return 0, 0, err
-	}
+	cpu.start()
 	start := time.Now()
 	var z client.Zxid
 	if _, err := a.writer.client.Set(ctx, a.writer.path, a.writer.data, client.WithZxid(&z)); err != nil {
@@ -200,9 +210,7 @@ func (a *audience) change(ctx context.Context, cpu *stopwatch) (first, last time
 	if err := a.wait(ctx); err != nil {
 		return 0, 0, err
 	}
-	if err := cpu.stop(); err != nil {
-		return 0, 0, err
-	}
+	cpu.stop()
 	return a.check(start, z)
 }
 

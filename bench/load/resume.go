@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"context"
@@ -19,24 +19,40 @@ const steadyFor = 1100 * time.Millisecond
 // resume measures the time from the cut of a connection, which both ends notice at once, to when all its persistent watches
 // are live again on the next one. They are on paths of their own. In the middle of it another client sets a node that is
 // watched, and the measurement fails if the watch does not tell it; that is not waited for in the time that is measured.
-func (p plan) resume(ctx context.Context) (r result, err error) {
-	var cable cable
-	workers, err := p.connect(ctx, 2, func(i int, c *client.Config) {
-		if i == 0 {
-			c.DialContext = cable.dial
+var resume = Capacity{
+	Name:  "resume",
+	About: "cut a connection with --watches persistent watches: until all are live again (coxswain only)",
+	OnTarget: func(ctx context.Context, t Target, o Options) (r Result, err error) {
+		cox, err := coxOf(t, "resume")
+		if err != nil {
+			return r, err
 		}
-	})
-	if err != nil {
+		o = o.watching(t)
+		o.Clients = 1 // whose connection is cut
+		var cable cable
+		workers, err := cox.workers(ctx, 2, o.Size, func(i int, c *client.Config) {
+			if i == 0 {
+				c.DialContext = cable.dial
+			}
+		})
+		if err != nil {
+			return r, err
+		}
+		defer func() {
+			if e := workers.clear(ctx); err == nil {
+				err = e
+			}
+		}()
+		r, err = cable.measure(ctx, o, workers.all[0], workers.all[1])
+		r.Target, r.Workload = t.Name(), "resume"
 		return r, err
-	}
-	defer func() {
-		if e := workers.close(ctx); err == nil {
-			err = e
-		}
-	}()
-	watched, writer := workers[0], workers[1]
-	watches := make([]*client.PersistentWatch, p.watches)
-	if err := inParallel(p.watches, func(i int) (err error) {
+	},
+}
+
+// measure cuts the connection of watched for the time that o says.
+func (c *cable) measure(ctx context.Context, o Options, watched, writer *worker) (r Result, err error) {
+	watches := make([]*client.PersistentWatch, o.Watches)
+	if err := together(o.Watches, atOnceMax, func(i int) (err error) {
 		path := writer.path
 		if i > 0 {
 			path = watched.path + "/" + strconv.Itoa(i) // absent, which is the same to the watch
@@ -46,19 +62,19 @@ func (p plan) resume(ctx context.Context) (r result, err error) {
 	}); err != nil {
 		return r, err
 	}
-	times, cpu := newHistogram(), stopwatch{pids: p.pids}
-	pause(ctx, p.warmup)
+	times, cpu := newHistogram(), stopwatch{pids: o.PIDs}
+	pause(ctx, o.Warmup)
 	start := time.Now()
-	for times.TotalCount() == 0 || time.Since(start) < p.duration {
+	for times.TotalCount() == 0 || time.Since(start) < o.Duration {
 		pause(ctx, steadyFor)
-		took, err := cable.resume(ctx, watched, writer, watches[0], &cpu)
+		took, err := c.resume(ctx, watched, writer, watches[0], &cpu)
 		if err != nil {
-			return r, fmt.Errorf("resume: %w", err)
+			return r, err
 		}
 		record(times, took)
 	}
-	r = p.found(times, time.Since(start).Seconds(), &cpu)
-	r.Watches = p.watches
+	r = o.found(times, time.Since(start), &cpu)
+	r.figure("watches", float64(o.Watches))
 	return r, nil
 }
 
@@ -90,9 +106,7 @@ func (c *cable) cut() error {
 func (c *cable) resume(
 	ctx context.Context, watched, writer *worker, watch *client.PersistentWatch, cpu *stopwatch,
 ) (time.Duration, error) {
-	if err := cpu.start(); err != nil {
-		return 0, err
-	}
+	cpu.start()
 	var z client.Zxid
 	changed := make(chan error, 1)
 	start := time.Now()
@@ -109,9 +123,7 @@ func (c *cable) resume(
 		return 0, err
 	}
 	took := time.Since(start)
-	if err := cpu.stop(); err != nil {
-		return 0, err
-	}
+	cpu.stop()
 	if err := <-changed; err != nil {
 		return 0, err
 	}
