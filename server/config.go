@@ -37,7 +37,7 @@ type Config struct {
 	DiskWatermark uint64
 	// SnapshotEntries is the number of log entries between snapshots (default: the consensus package's).
 	SnapshotEntries uint64
-	// Tick is the unit of Raft's timeouts (default 10 ms); tests on slow builds raise it.
+	// Tick is the unit of Raft's timeouts (default 20 ms); tests on slow builds raise it.
 	Tick time.Duration
 	// Interrupt, when closed, makes Start give up while it waits at a first start: for the other members' answers, or to be
 	// added.

@@ -83,6 +83,9 @@ func (l *bridgedLogger) Warningf(format string, args ...any) {
 	if strings.HasPrefix(format, "mutual TLS disabled") {
 		return // it means its own transport, which is not in use
 	}
+	if strings.HasPrefix(format, "ElectionRTT is not a magnitude larger") {
+		return // by choice: see the package doc
+	}
 	l.write(zerolog.WarnLevel, format, args)
 }
 

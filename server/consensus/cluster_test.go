@@ -209,7 +209,7 @@ func TestWithoutAQuorumSubmitWaitsAndGoesOnWhenItReturns(t *testing.T) {
 	submit(t, nodes[0], "before")
 	nodes[1].stop(t)
 	nodes[2].stop(t)
-	short, cancel := context.WithTimeout(t.Context(), 50*testTick)
+	short, cancel := context.WithTimeout(t.Context(), 25*testTick)
 	defer cancel()
 	if err := nodes[0].log.Submit(short, []byte("in vain")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("submit without a quorum: %v", err)

@@ -49,7 +49,7 @@ type Config struct {
 	// InsecureRaft allows the raft port to be reached from other machines without TLS. Whoever reaches it can then
 	// change anything.
 	InsecureRaft bool
-	// Tick is the unit of Raft's timeouts, whole milliseconds (default 10 ms): the heartbeat is 2, an election 20 to 40.
+	// Tick is the unit of Raft's timeouts, whole milliseconds (default 20 ms): the heartbeat is 2, an election 10 to 20.
 	// It must be the same on all members.
 	Tick time.Duration
 	// SnapshotEntries is the number of log entries between snapshots (default 20,000).

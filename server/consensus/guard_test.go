@@ -292,6 +292,17 @@ func snapshotted(t *testing.T) (*node, string) {
 	return n, path
 }
 
+func TestTheNewestSnapshotIsFoundWhereALinkLeads(t *testing.T) {
+	dir, link := t.TempDir(), filepath.Join(t.TempDir(), "raft")
+	const name = "snapshot-000000000000000A"
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, name), 0o700), os.Symlink(dir, link)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := newestSnapshot(link); err != nil || got != filepath.Join(link, name, name+".gbsnap") {
+		t.Errorf("found %q, %v", got, err)
+	}
+}
+
 func TestADamagedSnapshotIsRefused(t *testing.T) {
 	n, path := snapshotted(t)
 	good, err := os.ReadFile(path)

@@ -43,6 +43,9 @@ const (
 	// segmentPage is a page of the disk. Zeros end with one, which tells a file with zeros from one that was closed.
 	segmentPage = 4 << 10
 
+	// replayBytesMax is how much of the log is read at once: tens of milliseconds of work for the machine.
+	replayBytesMax = 2 << 20
+
 	// queueBytesMax bounds, in bytes, the messages queued to and from each peer, and the log entries that are not yet
 	// applied: several times what a fast network carries between two elections.
 	queueBytesMax = 256 << 20
@@ -65,30 +68,30 @@ const (
 	compactionOverhead = 5_000
 )
 
-// Times in ticks of Raft (Config.Tick, 10 ms by default).
+// Times in ticks of Raft (Config.Tick, 20 ms by default: each costs every server CPU time, also an idle one).
 const (
-	electionTicks  = 20 // a follower that hears nothing for 20 to 40 ticks stands for election; less fails under load on two cores
+	electionTicks  = 10 // a follower that hears nothing for 10 to 20 ticks stands for election; less fails under load on two cores
 	heartbeatTicks = 2
 	// submitTicks is how long a proposal may take before another copy is proposed. It matters only for losses without a
 	// change of leader, such as a broken connection.
-	submitTicks = 100
+	submitTicks = 50
 	// barrierTicks is the same for a ReadIndex: two elections.
 	barrierTicks = 2 * electionTicks
 	// barrierRetryTicks is the first such time after a change of leader. A new leader ignores ReadIndex without notice
 	// until its first entry is committed, which takes one round trip and one fsync.
-	barrierRetryTicks = 2
+	barrierRetryTicks = 1
 	// rosterTicks is the time between two looks at new members that wait for their vote, and at whether there is a leader.
-	rosterTicks = 25
+	rosterTicks = 12
 	// doubtTicks is how long a member hears of no leader before it asks the others whether it was removed; far longer
 	// than an election.
-	doubtTicks = 200
+	doubtTicks = 100
 	// pauseTicks is how long to wait when the library refuses a request at once although there is a leader.
 	pauseTicks = 1
 )
 
 // Times.
 const (
-	tickDefault = 10 * time.Millisecond
+	tickDefault = 20 * time.Millisecond
 
 	// handshakeTimeout is from accept to the end of the TLS handshake, and from there to the first whole frame.
 	handshakeTimeout = 5 * time.Second
@@ -100,6 +103,11 @@ const (
 	frameTimePerMiB = time.Second
 	// dialTimeout covers connecting and the TLS handshake.
 	dialTimeout = 5 * time.Second
+	// reconnectAfter is the time between two attempts to connect again to a member whose connection has ended; it doubles up
+	// to the maximum, which is how much later than it could a member that comes back after a while hears of the leader: no
+	// more than an election, so that it does not stand for one. A connection that has held for so long begins anew.
+	reconnectAfter    = 20 * time.Millisecond
+	reconnectAfterMax = 200 * time.Millisecond
 	// keepAliveEvery is how often TCP asks whether the peer of an idle connection is still there.
 	keepAliveEvery = 10 * time.Second
 	// drainTimeout is how long the end of a snapshot connection waits for the peer to have read everything.

@@ -14,39 +14,13 @@ import (
 	"github.com/lni/dragonboat/v4/raftpb"
 )
 
-// link is an outgoing connection: one for messages per member, one for each snapshot that is sent. Dragonboat opens and
-// closes them; each is used by one goroutine.
+// link is an outgoing connection: one for messages per member, one for each snapshot that is sent. Each is used by one
+// goroutine.
 type link struct {
 	conn   net.Conn
-	target string
-	t      *transport
 	unhook func() bool // ends the watch on the context of whoever opened it
 	buf    []byte
 	once   sync.Once
-}
-
-// GetConnection implements ITransport.
-func (t *transport) GetConnection(ctx context.Context, target string) (raftio.IConnection, error) {
-	l, err := t.link(ctx, target)
-	if err != nil {
-		return nil, err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		l.unhook()
-		l.conn.Close()
-		return nil, net.ErrClosed
-	}
-	t.links[target]++
-	// Nothing ever comes back on it but its end. To notice that at once, not at the next message, keeps a message
-	// from being written into a connection that nobody reads any more.
-	t.running.Go(func() {
-		var b [1]byte
-		l.conn.Read(b[:])
-		l.conn.Close()
-	})
-	return messageLink{l}, nil
 }
 
 // GetSnapshotConnection implements ITransport.
@@ -66,7 +40,7 @@ func (t *transport) link(ctx context.Context, target string) (*link, error) {
 		return nil, err
 	}
 	unhook := context.AfterFunc(ctx, func() { conn.Close() })
-	return &link{conn: conn, target: target, t: t, unhook: unhook}, nil
+	return &link{conn: conn, unhook: unhook}, nil
 }
 
 // plainDial is how connections are opened unless [Config].Dial says otherwise.
@@ -99,27 +73,6 @@ func (t *transport) dial(ctx context.Context, target string) (net.Conn, error) {
 	return secured, nil
 }
 
-// messageLink implements IConnection.
-type messageLink struct{ *link }
-
-// SendMessageBatch writes batch as one frame with one write. It is not retained.
-func (l messageLink) SendMessageBatch(batch raftpb.MessageBatch) error {
-	return l.send(frameMessages, batch.SizeUpperLimit(), &batch)
-}
-
-// Close closes the connection.
-func (l messageLink) Close() {
-	l.once.Do(func() {
-		l.unhook()
-		l.conn.Close()
-		l.t.mu.Lock()
-		defer l.t.mu.Unlock()
-		if l.t.links[l.target]--; l.t.links[l.target] == 0 {
-			delete(l.t.links, l.target)
-		}
-	})
-}
-
 // snapshotLink implements ISnapshotConnection.
 type snapshotLink struct{ *link }
 
@@ -143,9 +96,11 @@ func (l snapshotLink) Close() {
 	})
 }
 
+var errTooLarge = errors.New("message is larger than a frame can be")
+
 func (l *link) send(kind frameKind, payloadBytesMax int, m raftpb.Marshaler) error {
 	if payloadBytesMax > kind.bytesMax() {
-		return errors.New("message is larger than a frame can be")
+		return errTooLarge
 	}
 	if need := frameHeaderBytes + payloadBytesMax; cap(l.buf) < need || cap(l.buf) > keepBytes {
 		l.buf = make([]byte, max(need, 4<<10))

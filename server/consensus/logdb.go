@@ -27,13 +27,14 @@ func (f thriftyLogs) Create(host config.NodeHostConfig, busy config.LogDBCallbac
 // that is enough.
 //
 // It saves one thing at a time. tan writes a record and syncs its newest segment in two steps, and a save by another
-// goroutine that starts a segment in between would leave the record in the old one, unsynced.
+// goroutine that starts a segment in between would leave the record in the old one, unsynced. So there is never more than
+// one record that is not synced, which cutSegments relies on.
 //
 // Methods not declared here are the store's own: they touch no state.
 type thriftyLog struct {
 	raftio.ILogDB
 
-	mu sync.Mutex // held while anything is saved
+	mu sync.Mutex // held while anything is saved, and while entries are read
 	// states are the newest states of the replicas: term and vote as on disk, the commit index perhaps newer. Guarded by mu.
 	states map[raftio.NodeInfo]raftpb.State
 	saves  []raftpb.Update // reused, empty between calls; guarded by mu
@@ -116,6 +117,14 @@ func (l *thriftyLog) ReadRaftState(shard, replica, lastIndex uint64) (raftio.Raf
 		l.states[id] = read.State
 	}
 	return read, nil
+}
+
+// IterateEntries implements ILogDB. tan reads on to the end of a file, and would call it damaged if another goroutine had
+// just written half of a record there.
+func (l *thriftyLog) IterateEntries(entries []raftpb.Entry, size, shard, replica, low, high, maxSize uint64) ([]raftpb.Entry, uint64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ILogDB.IterateEntries(entries, size, shard, replica, low, high, maxSize)
 }
 
 // RemoveEntriesTo implements ILogDB. The entries are below a snapshot, which was saved with a commit index above them.

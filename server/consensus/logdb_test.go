@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ func (d *disk) enter() func() {
 	if d.inside.Add(1) > 1 {
 		d.crowded.Store(true)
 	}
+	runtime.Gosched() // others could come in now
 	return func() { d.inside.Add(-1) }
 }
 
@@ -64,6 +66,11 @@ func (d *disk) ReadRaftState(_, _, _ uint64) (raftio.RaftState, error) {
 		return raftio.RaftState{}, raftio.ErrNoSavedLog
 	}
 	return raftio.RaftState{State: d.state}, nil
+}
+
+func (d *disk) IterateEntries(entries []raftpb.Entry, size, _, _, _, _, _ uint64) ([]raftpb.Entry, uint64, error) {
+	defer d.enter()()
+	return entries, size, nil
 }
 
 func (d *disk) RemoveEntriesTo(_, _, index uint64) error {
@@ -291,13 +298,15 @@ func TestSavesDoNotOverlap(t *testing.T) {
 			for i := range uint64(500) {
 				u := state(update(i+1), 1, 2, i)
 				var err error
-				switch i % 4 {
+				switch i % 5 {
 				case 1:
 					err = l.SaveSnapshots([]raftpb.Update{withSnapshot(u, i)})
 				case 2:
 					err = l.RemoveEntriesTo(shardID, 1, i/2)
 				case 3:
 					_, err = l.ReadRaftState(shardID, 1, 0)
+				case 4:
+					_, _, err = l.IterateEntries(nil, 0, shardID, 1, 1, i, 0)
 				default:
 					err = l.SaveRaftState([]raftpb.Update{u}, worker+1)
 				}

@@ -320,7 +320,7 @@ func TestChangesThatWouldBeWrongAreRefused(t *testing.T) {
 	refusedFor(t, by.log.RemoveMember(ctx, 2), ReasonQuorum, "1 of servers 1, 3", "need 2")
 	// Two of three are down: nothing can be changed, and the caller learns why.
 	nodes[1].stop(t)
-	short, cancelShort := context.WithTimeout(t.Context(), 50*testTick)
+	short, cancelShort := context.WithTimeout(t.Context(), 25*testTick)
 	defer cancelShort()
 	for _, err := range []error{by.log.RemoveMember(short, 3), by.log.AddMember(short, 4, free), by.log.TransferLeadershipTo(short, 3)} {
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "majority") {

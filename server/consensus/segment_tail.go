@@ -16,9 +16,11 @@ import (
 
 // cutSegments ends every log file below dir after its last whole record, as a crash may have left zeros there, or a
 // record of which only some pages came to the disk, which tan would take for damage. It must be called before tan opens
-// them. A file with a whole record behind a broken one is damaged, not torn, and an error.
+// them. A file with a whole record behind a broken one is damaged, not torn, and an error: never more than one record is
+// not synced. Damage of the very last record cannot be told from a torn one.
 func cutSegments(dir string) error {
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	// With the separator WalkDir goes on where dir leads if it is a symbolic link.
+	err := filepath.WalkDir(dir+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || !isSegment(path) {
 			return err
 		}
@@ -92,6 +94,9 @@ func intactLength(r io.Reader) (int64, error) {
 			switch {
 			case !whole:
 				broken = true
+				if next == 0 {
+					next = resume(block[:n], at)
+				}
 			case broken:
 				if kind == chunkFull || kind == chunkFirst {
 					return 0, errDamagedSegment
@@ -108,15 +113,38 @@ func intactLength(r io.Reader) (int64, error) {
 	}
 }
 
-// chunkAt describes the chunk at an offset of a block: where the next one is, if anything can be known of that, and
-// whether it is as it was written.
+// chunkAt describes the chunk at an offset of a block: where the next one is, 0 if that cannot be known, and whether it is
+// as it was written.
 func chunkAt(block []byte, at int) (kind byte, next int, whole bool) {
 	header := block[at : at+chunkHeaderBytes]
 	sum, length := binary.LittleEndian.Uint32(header), int(binary.LittleEndian.Uint16(header[4:]))
 	kind = header[6]
 	next = at + chunkHeaderBytes + length
 	if kind < chunkFull || kind > chunkLast || next > len(block) {
-		return kind, len(block), false
+		return kind, 0, false
 	}
 	return kind, next, sum == uint32(xxhash.Sum64(block[at+6:next]))
+}
+
+// resume returns where records go on in a block behind at, where nothing can be read; its length if nowhere. Only chunks
+// that lead on to the end of what is written count, as the data of a torn record may hold whatever a client has put there.
+func resume(block []byte, at int) int {
+	for at++; at+chunkHeaderBytes <= len(block); at++ {
+		if kind := block[at+6]; (kind == chunkFull || kind == chunkFirst) && leadsOn(block, at) {
+			return at
+		}
+	}
+	return len(block)
+}
+
+// leadsOn reports whether there are only whole chunks from at to the end of the block, or to zeros.
+func leadsOn(block []byte, at int) bool {
+	for at+chunkHeaderBytes <= len(block) && [chunkHeaderBytes]byte(block[at:]) != [chunkHeaderBytes]byte{} {
+		_, next, whole := chunkAt(block, at)
+		if !whole {
+			return false
+		}
+		at = next
+	}
+	return true
 }

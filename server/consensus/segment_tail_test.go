@@ -2,11 +2,16 @@ package consensus
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"slices"
 	"testing"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 func TestAfterACrashAllThatWasSavedIsReadAndNothingElse(t *testing.T) {
@@ -144,6 +149,78 @@ func TestADamagedRecordWithWholeOnesBehindItIsRefused(t *testing.T) {
 				t.Errorf("the damaged file was changed: %v", err)
 			}
 		})
+	}
+}
+
+// A block holds about a hundred small records. If the place of the next one cannot be told, because a header is damaged or a
+// page lost, those behind it are found all the same.
+func TestADamagedRecordIsRefusedAlsoIfTheWholeOnesAreInItsBlock(t *testing.T) {
+	for name, damage := range map[string]func(b []byte){
+		"a flipped bit":             func(b []byte) { b[50] ^= 1 },
+		"a length beyond the block": func(b []byte) { b[5] ^= 0x80 },
+		"a wrong length":            func(b []byte) { b[5] ^= 0x08 },
+		"an unknown type":           func(b []byte) { b[6] ^= 0x40 },
+		"a lost header":             func(b []byte) { clear(b[:chunkHeaderBytes]) },
+		"a lost page":               func(b []byte) { clear(b[100 : 100+segmentPage]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(8, 8))
+			s := newStore(t, newSegmentFS())
+			defer s.close()
+			s.save(300, rng)
+			from := writtenOf(t, newestSegment(t, s.dir))
+			for range 30 {
+				s.save(300, rng)
+			}
+			dir := s.crash()
+			path := newestSegment(t, dir)
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			damage(b[from:])
+			if err := os.WriteFile(path, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.reopen(dir, nil); !errors.Is(err, errDamagedSegment) {
+				t.Errorf("opened with %v", err)
+			}
+		})
+	}
+}
+
+// A client may write data that looks like records of the log.
+func TestWhatLooksLikeARecordInTheDataOfATornOneIsNoDamage(t *testing.T) {
+	chunk := func(payload []byte) []byte {
+		b := append(make([]byte, chunkHeaderBytes-1), chunkFull)
+		b = append(b, payload...)
+		binary.LittleEndian.PutUint16(b[4:], uint16(len(payload)))
+		binary.LittleEndian.PutUint32(b, uint32(xxhash.Sum64(b[6:])))
+		return b
+	}
+	synced := chunk([]byte("synced"))
+	torn := chunk(slices.Concat([]byte("before"), chunk([]byte("data")), chunk([]byte("data")), []byte("behind it")))
+	clear(torn[:chunkHeaderBytes+2])
+	file := slices.Concat(synced, torn, make([]byte, segmentPage))
+	if got, err := intactLength(bytes.NewReader(file)); err != nil || got != int64(len(synced)) {
+		t.Errorf("%d bytes are whole, %v; want the %d of the first record", got, err, len(synced))
+	}
+}
+
+func TestLogFilesAreCutWhereALinkLeads(t *testing.T) {
+	s := newStore(t, newSegmentFS())
+	defer s.close()
+	s.save(100, rand.New(rand.NewPCG(9, 9)))
+	dir, link := s.crash(), filepath.Join(t.TempDir(), "raft")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := cutSegments(link); err != nil {
+		t.Fatal(err)
+	}
+	path := newestSegment(t, dir)
+	if size, written := sizeOf(t, path), writtenOf(t, path); size != written {
+		t.Errorf("%d bytes are left, %d of them records", size, written)
 	}
 }
 

@@ -42,7 +42,7 @@ func (c Config) hostConfig(t *transport, l *Log) config.NodeHostConfig {
 		MaxSendQueueSize:    queueBytesMax,
 		MaxReceiveQueueSize: queueBytesMax,
 		Expert: config.ExpertConfig{
-			LogDBFactory:     thriftyLogs{tan.Factory},
+			LogDBFactory:     thriftyLogs{partReadLogs{tan.Factory}},
 			LogDB:            logDB,
 			TransportFactory: t,
 			FS:               newSegmentFS(),

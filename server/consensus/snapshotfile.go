@@ -37,7 +37,8 @@ var (
 // newestSnapshot returns the snapshot file below raftDir that a start would use, "" if there is none.
 func newestSnapshot(raftDir string) (string, error) {
 	var newest, newestName string
-	err := filepath.WalkDir(raftDir, func(path string, entry fs.DirEntry, err error) error {
+	// With the separator WalkDir goes on where raftDir leads if it is a symbolic link.
+	err := filepath.WalkDir(raftDir+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

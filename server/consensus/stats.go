@@ -17,6 +17,7 @@ type stats struct {
 	snapshotsCreated, snapshotsRecovered, snapshotsFailed *metrics.Counter
 
 	refusals flood // log lines about connections that were refused
+	outages  flood // about members that cannot be reached
 }
 
 func newStats(l *Log) *stats {

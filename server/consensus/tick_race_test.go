@@ -5,4 +5,4 @@ package consensus
 import "time"
 
 // testTick leaves room for the race detector, which makes three replicas on two cores many times slower.
-const testTick = 50 * time.Millisecond
+const testTick = 100 * time.Millisecond

@@ -5,4 +5,4 @@ package consensus
 import "time"
 
 // testTick is the default.
-const testTick = 10 * time.Millisecond
+const testTick = 20 * time.Millisecond

@@ -372,6 +372,51 @@ func TestAcceptingSurvivesALackOfDescriptors(t *testing.T) {
 	}
 }
 
+func TestALinkFindsItsMemberAgainAfterARestart(t *testing.T) {
+	members := map[uint64]string{1: "127.0.0.1:1", 2: "127.0.0.1:2"}
+	before, in := bareTransport(t, listen(t), nil, 1, members, nil)
+	from, _ := bareTransport(t, listen(t), nil, 2, members, nil)
+	addr := before.listener.Addr().String()
+	conn, err := from.GetConnection(t.Context(), addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	send := func() {
+		t.Helper()
+		if err := conn.SendMessageBatch(raftpb.MessageBatch{SourceAddress: members[2], Requests: []raftpb.Message{message(raftpb.Heartbeat, "")}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send()
+	<-in.batches
+	before.Close()
+	for from.reachable(addr) {
+		send() // into nothing
+		runtime.Gosched()
+	}
+	again, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, in = bareTransport(t, again, nil, 1, members, nil)
+	tick := time.NewTicker(reconnectAfter)
+	defer tick.Stop()
+	for deadline := time.After(10 * time.Second); ; {
+		send()
+		select {
+		case <-in.batches:
+			if !from.reachable(addr) {
+				t.Error("an open connection does not count as reachable")
+			}
+			return
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("no message has come since the member is back")
+		}
+	}
+}
+
 func TestPlaintextDoesNotLeaveThisMachine(t *testing.T) {
 	tr, _ := bareTransport(t, listen(t), nil, 1, nil, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)

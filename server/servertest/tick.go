@@ -5,4 +5,4 @@ package servertest
 import "time"
 
 // tick is the unit of Raft's timeouts: the server's default.
-const tick = 10 * time.Millisecond
+const tick = 20 * time.Millisecond

@@ -5,4 +5,4 @@ package servertest
 import "time"
 
 // tick is longer under the race detector, which slows servers so much that elections would follow each other.
-const tick = 50 * time.Millisecond
+const tick = 100 * time.Millisecond
