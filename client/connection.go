@@ -172,7 +172,9 @@ func (c *core) received(conn *connection, f *wire.ServerFrame) error {
 	if c.conn != conn {
 		return net.ErrClosed
 	}
-	conn.timing.quietSince = conn.readAt
+	if conn.readAt.After(conn.timing.quietSince) { // something may have been sent since
+		conn.timing.quietSince = conn.readAt
+	}
 	switch f.Kind {
 	case wire.EventFrame:
 		return c.notified(conn, &f.Event)

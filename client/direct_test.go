@@ -90,10 +90,12 @@ func TestWhatADirectWriteLeavesIsSentInOrder(t *testing.T) {
 	}
 	c := &core{conn: conn}
 	var want []byte
+	var next byte // what the next frame consists of
 	post := func(n int, behind bool) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		frame := bytes.Repeat([]byte{byte(len(want))}, n)
+		frame := bytes.Repeat([]byte{next}, n)
+		next++
 		want = append(want, frame...)
 		conn.out = append(conn.out, frame...)
 		conn.post(behind)
@@ -109,7 +111,7 @@ func TestWhatADirectWriteLeavesIsSentInOrder(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- c.transmit(conn) }()
 	for i := range 50 {
-		post(1+i, i%3 > 0)
+		post(1+i, i%3 > 1) // one in three is alone
 	}
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(far, got); err != nil || !bytes.Equal(got, want) {
@@ -119,6 +121,34 @@ func TestWhatADirectWriteLeavesIsSentInOrder(t *testing.T) {
 	conn.close()
 	c.mu.Unlock()
 	<-ended
+}
+
+// What is alone is written by its caller, and by nobody else beside the writer.
+func TestWhoIsAloneWritesUnlessTheWriterDoes(t *testing.T) {
+	near, _ := sockets(t)
+	conn := newConnection(near, nil)
+	if conn.direct == nil {
+		t.Skip("this system has no direct writes")
+	}
+	for i, test := range []struct {
+		behind, writing bool
+		left            int
+	}{
+		{false, false, 0},
+		{true, false, 1},
+		{false, false, 2}, // those before it may still be on their way to the writer
+		{false, true, 3},
+		{false, false, 0}, // with what was left
+	} {
+		conn.out, conn.writing = append(conn.out, 'x'), test.writing
+		conn.post(test.behind)
+		if len(conn.out) != test.left {
+			t.Errorf("%d: %d bytes are left to the writer, want %d", i, len(conn.out), test.left)
+		}
+		if test.left > 0 && len(conn.wake) == 0 {
+			t.Errorf("%d: the writer was not woken", i)
+		}
+	}
 }
 
 // Calls of one goroutine, and of many, over a real socket.

@@ -78,6 +78,10 @@ const (
 	// client hold its size for ever.
 	bufferKeepMax = 64 << 10
 
+	// callKeepMax is the largest request and answer together, in bytes, whose buffers are kept for the next call, for as long as
+	// the collector leaves them: a page of a list, which ends at 256 KiB, is among them, because others follow it.
+	callKeepMax = 320 << 10
+
 	// timeoutDefault is the session timeout if [Config] has none. It survives the death of a leader with a lot to spare.
 	timeoutDefault = 10 * time.Second
 

@@ -46,9 +46,8 @@ func (c *Client) List(ctx context.Context, path string, opts ...ReadOption) iter
 			if !page.More {
 				return
 			}
-			// A read never goes back in time, so the server at hand has what the first page showed: there is nothing to ask
-			// the others for.
-			o.asOf, o.level, o.atLeast = page.Zxid, Session, 0
+			o.goOn()
+			o.asOf = page.Zxid
 		}
 	}
 }

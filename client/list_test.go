@@ -180,6 +180,58 @@ func TestChildrenAreStreamed(t *testing.T) {
 	})
 }
 
+// The first page is as fresh as was asked for, so those behind it are, too: only it asks the other servers.
+func TestPagesOfChildrenBehindTheFirstNeedNoBarrier(t *testing.T) {
+	inSmallPages(t, func(t *testing.T, s *service, c *Client) {
+		ctx := t.Context()
+		makeNodes(t, c, "/p")
+		var want []string
+		for i := range 7 {
+			want = append(want, fmt.Sprintf("%02d", i))
+			makeNodes(t, c, "/p/"+want[i])
+		}
+		for _, one := range []struct {
+			opts  []ReadOption
+			first wire.Request
+		}{
+			{nil, wire.Request{Level: wire.Linearizable}},
+			{[]ReadOption{AtLevel(Session)}, wire.Request{Level: wire.Session}},
+			{[]ReadOption{AtLeast(1)}, wire.Request{Level: wire.AtLeast, AtLeast: 1}},
+		} {
+			var asked []wire.Request
+			s.script(func() {
+				s.onRequest = func(_ *peer, r *wire.Request) answer {
+					if r.Kind == wire.Children {
+						asked = append(asked, wire.Request{Level: r.Level, AtLeast: r.AtLeast})
+					}
+					return proceed
+				}
+			})
+			got, stat, err := c.Children(ctx, "/p", one.opts...)
+			if err != nil || !reflect.DeepEqual(got, want) || stat.NumChildren != 7 {
+				t.Errorf("%q, %+v, %v", got, stat, err)
+			}
+			got = nil
+			for child, err := range c.ChildrenSeq(ctx, "/p", one.opts...) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, child.Name)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("one by one: %q", got)
+			}
+			behind := wire.Request{Level: wire.Session}
+			each := []wire.Request{one.first, behind, behind}
+			s.script(func() {
+				if !reflect.DeepEqual(asked, append(each, each...)) {
+					t.Errorf("asked %+v", asked)
+				}
+			})
+		}
+	})
+}
+
 // A list that does not go on although it says so must not look complete.
 func TestEmptyPageThatIsNotTheLastIsAnError(t *testing.T) {
 	inSmallPages(t, func(t *testing.T, s *service, c *Client) {

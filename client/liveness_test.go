@@ -152,6 +152,24 @@ func TestServerThatAnswersOnlyPingsIsLeft(t *testing.T) {
 	})
 }
 
+// What has come before a request was sent is no sign of silence behind it, however late it is looked at; nor is what has come
+// together with the welcome.
+func TestWhatIsLookedAtLateIsNoSilence(t *testing.T) {
+	for _, readAt := range []time.Time{{}, time.Now().Add(-time.Hour)} {
+		conn := newConnection(nil, nil)
+		c := &core{conn: conn}
+		conn.readAt = readAt
+		asked := time.Now()
+		conn.timing.begin(asked)
+		if err := c.received(conn, &wire.ServerFrame{Kind: wire.EventFrame, Event: wire.Event{Zxid: 1, Path: "/a"}}); err != nil {
+			t.Fatal(err)
+		}
+		if since := conn.timing.quietSince; since.Before(asked) {
+			t.Errorf("quiet since %v before the newest request", asked.Sub(since))
+		}
+	}
+}
+
 func TestBusyConnectionIsNotPinged(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *service, c *Client) {
 		for range 1000 {

@@ -65,7 +65,7 @@ func (c *core) newCall(kind wire.Kind) *call {
 
 // recycle gives a finished call back; its caller must not use it, or its result, any more.
 func (c *core) recycle(cl *call) {
-	if cap(cl.body)+cap(cl.result) <= bufferKeepMax {
+	if cap(cl.body)+cap(cl.result) <= callKeepMax {
 		c.calls.Put(cl)
 	}
 }

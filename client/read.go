@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"github.com/coxswain-io/coxswain/wire"
 	"github.com/coxswain-io/coxswain/znode"
@@ -71,27 +72,28 @@ func (c *Client) Children(ctx context.Context, path string, opts ...ReadOption) 
 	if wanted != nil {
 		o.watch = &w // which is the caller's when all pages have been read
 	}
-	var names []string
-	after := ""
-	for {
-		page, err := c.page(ctx, path, after, 0, &o)
+	var pages [][]string
+	for after := ""; ; {
+		names, more, stat, err := c.childNames(ctx, path, after, &o)
 		if err != nil {
 			if w != nil {
 				w.Close()
 			}
 			return nil, Stat{}, err
 		}
-		for _, child := range page.Children {
-			names = append(names, child.Name)
+		pages = append(pages, names)
+		if more {
+			after = names[len(names)-1]
+			o.goOn()
+			continue
 		}
-		if !page.More {
-			if wanted != nil {
-				*wanted = w
-			}
-			return names, page.Stat, nil
+		if wanted != nil {
+			*wanted = w
 		}
-		after = names[len(names)-1]
-		o.watch = nil // set with the first page, for all of them
+		if len(pages) > 1 {
+			names = slices.Concat(pages...)
+		}
+		return names, stat, nil
 	}
 }
 
@@ -100,7 +102,7 @@ func (c *Client) Children(ctx context.Context, path string, opts ...ReadOption) 
 // for [Client.Children].
 func (c *Client) ChildrenPage(ctx context.Context, path, after string, limit int, opts ...ReadOption) (Page, error) {
 	o := c.readOptions(opts)
-	if err := checkLimit("children", path, limit); err != nil {
+	if err := checkLimit(children, path, limit); err != nil {
 		return Page{}, err
 	}
 	return c.page(ctx, path, after, limit, &o)
@@ -128,14 +130,17 @@ func (c *Client) ChildrenSeq(ctx context.Context, path string, opts ...ReadOptio
 			if !page.More {
 				return
 			}
-			o.watch = nil // set with the first page, for all of them
+			o.goOn()
 		}
 	}
 }
 
+// goOn is for the pages behind the first. The watch was set with that, for all of them; and a read never goes back in time, so
+// the server at hand has what that showed: there is nothing to ask the others for.
+func (o *readOptions) goOn() { o.watch, o.level, o.atLeast = nil, Session, 0 }
+
 func (c *Client) page(ctx context.Context, path, after string, limit int, o *readOptions) (Page, error) {
-	const name = "children"
-	cl, err := c.read(ctx, name, &wire.Request{Kind: wire.Children, Path: path, After: after, Limit: limit}, o)
+	cl, err := c.read(ctx, children, &wire.Request{Kind: wire.Children, Path: path, After: after, Limit: limit}, o)
 	if err != nil {
 		return Page{}, err
 	}
@@ -146,8 +151,24 @@ func (c *Client) page(ctx context.Context, path, after string, limit int, o *rea
 	if err == nil && p.More && len(p.Children) == 0 {
 		err = errEmptyPage
 	}
-	return p, c.decoded(cl, name, path, err)
+	return p, c.decoded(cl, children, path, err)
 }
+
+// childNames reads the names of a page.
+func (c *Client) childNames(ctx context.Context, path, after string, o *readOptions) (names []string, more bool, stat Stat, err error) {
+	cl, err := c.read(ctx, children, &wire.Request{Kind: wire.Children, Path: path, After: after}, o)
+	if err != nil {
+		return nil, false, Stat{}, err
+	}
+	names, more, stat, err = wire.DecodeChildNames(cl.result)
+	if err == nil && more && len(names) == 0 {
+		err = errEmptyPage
+	}
+	return names, more, stat, c.decoded(cl, children, path, err)
+}
+
+// children is what errors call the methods.
+const children = "children"
 
 // errEmptyPage is an answer from which a list cannot be read on.
 var errEmptyPage = errors.New("a page without entries that is not the last")

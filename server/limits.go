@@ -1,6 +1,10 @@
 package server
 
-import "time"
+import (
+	"time"
+
+	"github.com/coxswain-io/coxswain/wire"
+)
 
 // Limits of one server. What they refuse is refused before anything is proposed; what replicas enforce together is
 // constant and stands in the limits of znode, session and server/state.
@@ -44,6 +48,13 @@ const (
 
 	// outKeepBytes is how much of its two output buffers an idle connection keeps.
 	outKeepBytes = 16 << 10
+
+	// longListEntries is how many entries a list has, at least, whose page is put into one of the pageBuffers, so that a buffer
+	// does not grow step by step, each step a copy and garbage; shorter ones mostly find room in what a connection keeps.
+	longListEntries = outKeepBytes / 32
+
+	// pageBufferBytes is the size of those buffers: a page, what stands around it, and a last entry of 4 KiB.
+	pageBufferBytes = wire.PageBytesMax + 8<<10
 
 	// connectionsMaxDefault bounds open connections; each costs about 30 kB when idle.
 	connectionsMaxDefault = 20_000

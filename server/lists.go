@@ -41,6 +41,8 @@ func (c *conn) children(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *wi
 	if req.Watch && !c.watch(xid, wire.WatchChild, req.Path) {
 		return
 	}
+	stat := n.Stat()
+	c.longList(stat.NumChildren)
 	out, frame := wire.BeginReply(c.out, xid, zxid)
 	out, list := wire.BeginChildrenResult(out)
 	p, start := newPage(req.Limit), len(out)
@@ -51,7 +53,6 @@ func (c *conn) children(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *wi
 		out = appendEntry(out, name, child, req)
 		return true
 	})
-	stat := n.Stat()
 	c.out = wire.EndFrame(wire.EndChildrenResult(out, list, p.entries, p.more, &stat), frame)
 }
 
@@ -74,6 +75,8 @@ func (c *conn) list(xid wire.Xid, zxid znode.Zxid, tree *znode.Tree, req *wire.R
 		c.notReached(xid, zxid, asOf)
 		return
 	}
+	nodes, _ := tree.Descendants(req.Path) // as of now, which is near enough
+	c.longList(nodes)
 	out, frame := wire.BeginReply(c.out, xid, zxid)
 	out, list := wire.BeginListResult(out)
 	p, start := newPage(req.Limit), len(out)

@@ -2,8 +2,11 @@ package server
 
 import (
 	"net"
+	"sync"
 	"syscall"
 	"time"
+
+	"github.com/coxswain-io/coxswain/wire"
 )
 
 // sender is the sending side of a connection. What is in out is sent by the writer goroutine, or, before it waits for the
@@ -64,9 +67,26 @@ func (c *conn) take() (sending []byte, ok bool) {
 // taken gives back the right to write and the buffer that was sent. The caller holds c.mu.
 func (c *conn) taken(sending []byte) {
 	c.send.writing = false
-	if cap(sending) <= outKeepBytes {
+	switch size := cap(sending); {
+	case size <= outKeepBytes:
 		c.send.spare = sending[:0]
+	case size >= pageBufferBytes && size <= 2*pageBufferBytes:
+		pageBuffers.Put(&sending)
 	}
+}
+
+// pageBuffers are buffers for out with room for a page of a list, which are too large for each connection to keep one.
+var pageBuffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, pageBufferBytes)
+	return &b
+}}
+
+// longList makes room in out for a page of a list that has so many entries, if they are many. The caller holds c.mu.
+func (c *conn) longList(entries int64) {
+	if entries < longListEntries || cap(c.out)-len(c.out) >= wire.PageBytesMax {
+		return
+	}
+	c.out = append((*pageBuffers.Get().(*[]byte))[:0], c.out...)
 }
 
 // flush sends what is in out if that can be done at once; otherwise, and if there is more to do than to send, it wakes the

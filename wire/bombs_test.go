@@ -49,6 +49,7 @@ var decoders = map[string]func(body []byte) error{
 	"multi result": func(b []byte) error { return DecodeMulti(b, func(znode.Result) {}) },
 	"txn result":   func(b []byte) error { _, _, err := DecodeTxn(b, func(znode.Result) {}); return err },
 	"children":     func(b []byte) error { _, _, err := DecodeChildren(b, func(Entry) {}); return err },
+	"child names":  func(b []byte) error { _, _, _, err := DecodeChildNames(b); return err },
 	"list":         func(b []byte) error { _, _, err := DecodeList(b, func(Entry) {}); return err },
 	"sessions":     func(b []byte) error { _, err := DecodeSessions(b, func(SessionEntry) {}); return err },
 	"outcomes": func(b []byte) error {

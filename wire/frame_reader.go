@@ -24,14 +24,14 @@ const emptyReadsMax = 100
 
 // FrameReader cuts a byte stream into frames. It holds one buffer of [FrameBufferBytes]; a larger frame gets a buffer
 // that grows with the bytes received, never with the length declared, and that is dropped afterwards if it is larger than
-// [FrameBufferKeepMax]. It is not safe for use from two goroutines.
+// [FrameBufferKeepMax], or with the next frame that does not need it. It is not safe for use from two goroutines.
 type FrameReader struct {
 	src   io.Reader
 	limit int
 
 	buf   []byte // what has been read from src and not consumed is buf[r:w]
 	r, w  int
-	large []byte // body of the last frame that did not fit in buf
+	large []byte // body of the last frame, if that did not fit in buf
 }
 
 // NewFrameReader returns a reader of the frames of src whose bodies have at most limit bytes.
@@ -65,6 +65,7 @@ func (f *FrameReader) Next() ([]byte, error) {
 	case int(length) > len(f.buf)-frameHeadBytes:
 		return f.readLarge(int(length))
 	}
+	f.large = nil
 	if err := f.fill(frameHeadBytes + int(length)); err != nil {
 		return nil, insideFrame(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"testing/iotest"
 
@@ -131,17 +132,22 @@ func TestLimitGrowsAfterTheHandshake(t *testing.T) {
 	}
 }
 
-func TestLargeBuffersAreNotKept(t *testing.T) {
-	stream := append(frameOf(make([]byte, FrameMax)), frameOf([]byte("small"))...)
-	r := NewFrameReader(bytes.NewReader(stream), FrameMax)
-	if b, err := r.Next(); err != nil || len(b) != FrameMax {
-		t.Fatalf("%d bytes, %v", len(b), err)
+func TestLargeBuffersAreKeptForLargeFramesOnly(t *testing.T) {
+	page, small := frameOf(make([]byte, PageBytesMax)), frameOf([]byte("small"))
+	r := NewFrameReader(bytes.NewReader(slices.Concat(page, page, small, frameOf(make([]byte, FrameMax)), small)), FrameMax)
+	var buffers []*byte
+	for _, length := range []int{PageBytesMax, PageBytesMax, 5, FrameMax, 5} {
+		b, err := r.Next()
+		if err != nil || len(b) != length {
+			t.Fatalf("%d bytes, %v", len(b), err)
+		}
+		buffers = append(buffers, &b[0])
+		if length == 5 && r.large != nil {
+			t.Errorf("a buffer of %d bytes is kept", cap(r.large))
+		}
 	}
-	if _, err := r.Next(); err != nil {
-		t.Fatal(err)
-	}
-	if cap(r.large) > FrameBufferKeepMax {
-		t.Errorf("a buffer of %d bytes is kept", cap(r.large))
+	if buffers[0] != buffers[1] {
+		t.Error("the second of two pages had a buffer of its own")
 	}
 }
 

@@ -170,7 +170,11 @@ func FuzzResult(f *testing.F) {
 				t.Errorf("got %q %+v came back as %q %+v, %v", data, stat, d, s, err)
 			}
 		}
-		if g, err := gotChildren(result); err == nil {
+		if _, _, err := DecodeChildren(result, func(Entry) {}); err == nil {
+			g, err := gotChildren(result)
+			if err != nil {
+				t.Fatal(err)
+			}
 			want := g.(got)
 			dst, mark := BeginChildrenResult(nil)
 			for _, e := range want.Entries {

@@ -38,9 +38,9 @@ const (
 	// brings many of them.
 	FrameBufferBytes = 16 << 10
 
-	// FrameBufferKeepMax is the largest buffer, in bytes, that a [FrameReader] keeps for the next large frame, so that a
-	// connection that once carried a big one does not hold that memory for ever.
-	FrameBufferKeepMax = 64 << 10
+	// FrameBufferKeepMax is the largest buffer, in bytes, that a [FrameReader] keeps for the next frame, if that is large
+	// too: pages of a list, which end at PageBytesMax, come one after the other.
+	FrameBufferKeepMax = 320 << 10
 
 	// DataMax is the largest value of a znode, in bytes; the same as the tree's own limit.
 	DataMax = znode.MaxDataBytes

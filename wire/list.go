@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"slices"
+
 	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/znode"
 )
@@ -105,10 +107,22 @@ func EndEphemeralsResult(dst []byte, mark ListMark, n int, more bool) []byte {
 // DecodeChildren decodes the result of a Children, one call of visit for each child. more tells that there are children
 // behind the last one; stat is the parent's.
 func DecodeChildren(result []byte, visit func(Entry)) (more bool, stat znode.Stat, err error) {
+	return decodeChildren(result, func(d *Decoder) { decodeList(d, decodeEntry, visit) })
+}
+
+// DecodeChildNames is [DecodeChildren] for the names alone. They are parts of one copy of the result, which is held for as long
+// as one of them is.
+func DecodeChildNames(result []byte) (names []string, more bool, stat znode.Stat, err error) {
+	more, stat, err = decodeChildren(result, func(d *Decoder) { names = decodeNames(d, string(result)) })
+	return names, more, stat, err
+}
+
+// decodeChildren decodes what is around the entries of a Children, which are decoded by list.
+func decodeChildren(result []byte, list func(*Decoder)) (more bool, stat znode.Stat, err error) {
 	d := NewDecoder(result)
 	f := d.Fields(1)
 	if f.Next() {
-		decodeList(&d, decodeEntry, visit)
+		list(&d)
 	}
 	if f.Next() {
 		more = d.Bool()
@@ -136,6 +150,27 @@ func DecodeList(result []byte, visit func(Entry)) (more bool, asOf znode.Zxid, e
 	}
 	f.End()
 	return more, asOf, d.End()
+}
+
+// decodeNames reads a list of entries up to its end or to what is malformed, and returns their names as parts of all, which is
+// what d decodes.
+func decodeNames(d *Decoder, all string) []string {
+	n := d.Array(0, listLengthMax)
+	names := slices.Grow([]string(nil), min(n, d.left()/4)) // not more than a length that proves true is worth
+	for range n {
+		var more Fields // besides the name
+		if d.arrayNext() {
+			more = d.Fields(1)
+			more.Next()
+		}
+		name := d.StringBytes()
+		if d.err != nil {
+			break
+		}
+		names = append(names, all[d.off-len(name):d.off])
+		more.End()
+	}
+	return names
 }
 
 // decodeEntry reads a name, or a name with a stat and data.

@@ -1,7 +1,10 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/coxswain-io/coxswain/session"
 	"github.com/coxswain-io/coxswain/znode"
@@ -232,7 +235,17 @@ func gotChildren(r []byte) (any, error) {
 	var g got
 	var err error
 	g.More, g.Stat, err = DecodeChildren(r, func(e Entry) { g.Entries = append(g.Entries, e) })
-	return g, err
+	return g, cmp.Or(err, sameNames(r, g))
+}
+
+// sameNames decodes the result of a Children for its names alone, and tells what is otherwise than in g.
+func sameNames(r []byte, g got) error {
+	names, more, stat, err := DecodeChildNames(r)
+	same := slices.EqualFunc(names, g.Entries, func(name string, e Entry) bool { return name == e.Name })
+	if err == nil && (!same || more != g.More || stat != g.Stat) {
+		err = fmt.Errorf("the names alone are %q, %v, %+v", names, more, stat)
+	}
+	return err
 }
 
 func gotList(r []byte) (any, error) {

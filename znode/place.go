@@ -99,8 +99,15 @@ func (s *places) remove(p *place) {
 // visit returns false. It changes nothing, so readers may share it.
 func (s *places) ascend(after string, visit func(*place) bool) {
 	if s.many != nil {
+		first := true // the only one that can have the path itself
 		s.many.Ascend(&place{path: after}, func(p *place) bool {
-			return p.path == after || visit(p)
+			if first {
+				first = false
+				if p.path == after {
+					return true
+				}
+			}
+			return visit(p)
 		})
 		return
 	}
