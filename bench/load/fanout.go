@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -37,11 +38,13 @@ func measureFanOut(ctx context.Context, t Target, o Options) (r Result, err erro
 		return r, err
 	}
 	setter := f.crowd[n]
-	listening := make(chan struct{}) // closed when nobody listens any more to those who are told
+	var listeners sync.WaitGroup
+	over := make(chan struct{})
 	told := make(chan time.Time, watches)
 	defer func() {
-		close(listening)
+		close(over)
 		err = errors.Join(err, f.clear(ctx))
+		listeners.Wait()
 	}()
 	data := value(cmp.Or(o.Size, 100))
 	if err := setter.Set(ctx, f.path, data); err != nil {
@@ -52,15 +55,23 @@ func measureFanOut(ctx context.Context, t Target, o Options) (r Result, err erro
 		if err != nil {
 			return err
 		}
-		go func() { // ends with the client, or when a change was not taken any more
-			for range changes {
+		listeners.Go(func() {
+			for { // a service's watch need not end with its client
+				select {
+				case _, ok := <-changes:
+					if !ok {
+						return
+					}
+				case <-over:
+					return
+				}
 				select {
 				case told <- time.Now():
-				case <-listening:
+				case <-over:
 					return
 				}
 			}
-		}()
+		})
 		return nil
 	}); err != nil {
 		return r, err
@@ -92,7 +103,9 @@ func measureFanOut(ctx context.Context, t Target, o Options) (r Result, err erro
 }
 
 // tellAll changes the node and returns how long it took until the first and the last of the watches had told.
-func tellAll(ctx context.Context, setter Client, path string, data []byte, told <-chan time.Time, watches int) (first, last time.Duration, err error) {
+func tellAll(
+	ctx context.Context, setter Client, path string, data []byte, told <-chan time.Time, watches int,
+) (first, last time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fanOutMax)
 	defer cancel()
 	set := make(chan error, 1)

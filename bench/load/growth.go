@@ -102,7 +102,9 @@ type growthCost struct {
 	alone      float64 // milliseconds, of one caller alone, median
 }
 
-func (op growthOperation) cost(ctx context.Context, c Cluster, clients []Client, g grown, nodes int, d time.Duration) (growthCost, error) {
+func (op growthOperation) cost(
+	ctx context.Context, c Cluster, clients []Client, g grown, nodes int, d time.Duration,
+) (growthCost, error) {
 	once := func(caller, i int) error {
 		return op.do(ctx, clients[caller%len(clients)], g.node(rand.IntN(nodes)), int64(caller)<<32|int64(i))
 	}

@@ -24,7 +24,7 @@ const (
 	answerMax = 2 * time.Minute
 
 	// settle is how long servers are left alone between two measurements that have disturbed them.
-	settle = 2 * time.Second
+	settle = time.Second
 )
 
 // Restart fills the tree, kills servers and starts them again. Figures, medians and with _max the largest: one_ms, from the start

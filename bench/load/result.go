@@ -29,7 +29,7 @@ type Result struct {
 	ServerCPUMicros float64 `json:"server_cpu_us_per_op,omitempty"` // user and system, all servers; 0: not known
 	ResidentMB      float64 `json:"server_resident_mb,omitempty"`   // of the largest server, at the end; 0: not known
 
-	// Figures are what else the workload is about, by name. The name says the unit: silence_ms, live_bytes_per_node.
+	// Figures are what else the workload is about, by name. The name says the unit: silence_ms, resident_bytes_per_node.
 	Figures map[string]float64 `json:"figures,omitempty"`
 
 	// Of several rounds the result is the one in the middle, and these are the ends.

@@ -17,8 +17,8 @@ const (
 
 // elsewhere is what the list of bars has and this comparison does not measure.
 const elsewhere = `
-Lists come in pages: the client fetches them so, and the time is that of all pages. The pause of a snapshot of 1,000,000 nodes is
-measured by a benchmark of the core (` + "`make microbench`" + `), without peers. A connection carries one session, so there is no row
+Lists come in pages: the client fetches them so, and the time is that of all pages. The pause of a snapshot of 1,000,000 nodes,
+and the live heap of a node, are measured by benchmarks of the core (` + "`make microbench`" + `), without peers. A connection carries one session, so there is no row
 for many sessions on one connection: that what is written does not depend on their number is measured with own connections.
 `
 

@@ -50,7 +50,7 @@ var groups = []group{
 		{name: "pipelined-set", title: "set, many callers on each client", workload: "set", clients: 64, callers: 16, bars: []bar{over(100_000, throughput)}},
 		{name: "pipelined-get", title: "get, local, many callers on each client", workload: "get-local", clients: 64, callers: 16, bars: []bar{over(500_000, throughput)}},
 	}},
-	{section: 2, servers: 3, rounds: 3, rows: []row{
+	{section: 2, servers: 3, rounds: 1, rows: []row{
 		{name: "idle-cpu", title: "a cluster of three without sessions", workload: "idle-cpu", takes: 50 * time.Second, bars: []bar{
 			under(40, named("largest server, resident", "resident_mb_max", "MB", 1)),
 			under(2, named("each server, CPU of a core", "cpu_percent_per_server", "%", 1)),
@@ -70,7 +70,7 @@ var groups = []group{
 			under(15, figure{name: "server CPU", unit: "ms", of: func(r load.Result) float64 { return r.ServerCPUMicros / 1000 }}),
 		}},
 	}},
-	{section: 2, servers: 3, rounds: 3, rows: []row{
+	{section: 2, servers: 3, rounds: 2, rows: []row{
 		{name: "failover", title: "leader kill -9 under 10 writers", workload: "failover", takes: 40 * time.Second, bars: []bar{
 			under(350, named("silence of all, median", "silence_ms", "ms", 1)),
 			under(600, named("silence of all, max", "silence_max_ms", "ms", 1).largest()),
@@ -81,7 +81,7 @@ var groups = []group{
 			under(3000, named("all writers", "clients_back_ms", "ms", 1)),
 		}},
 	}},
-	{section: 2, servers: 3, rounds: 2, rows: []row{
+	{section: 2, servers: 3, rounds: 1, rows: []row{
 		// A client of etcd that knows all servers has a connection to each; one to one server is the least that it can have.
 		{name: "idle", title: "10,000 idle sessions, own connections", workload: "idle", narrow: true, takes: 100 * time.Second, bars: []bar{
 			under(15, named("all servers, CPU of a core", "cpu_percent", "%", 1)),
@@ -89,23 +89,19 @@ var groups = []group{
 			under(1.2, quotient("written per second, over that of 1,000 sessions", "written_bytes_per_second", "written_bytes_per_second_tenth")),
 		}},
 	}},
-	{section: 2, servers: 1, rounds: 3, rows: []row{
+	{section: 2, servers: 1, rounds: 2, rows: []row{
 		{name: "bulk", title: "200,000 nodes of 100 B, one server", workload: "bulk", takes: 40 * time.Second, bars: []bar{
 			atLeast(3, throughput.called("load rate")),
-			under(400, named("live heap of a node", "live_bytes_per_node", "B", 1)),
 			under(700, named("resident of a node", "resident_bytes_per_node", "B", 1)),
 		}},
 	}},
-	{section: 2, servers: 1, rounds: 2, rows: []row{
+	{section: 2, servers: 1, rounds: 1, rows: []row{
 		{name: "million", title: "1,000,000 nodes of 100 B, one server", workload: "bulk", ours: true,
 			options: load.Options{Nodes: 1_000_000}, takes: 60 * time.Second, bars: []bar{
-				under(350, figure{name: "live heap of a node beyond its data", unit: "B", of: func(r load.Result) float64 {
-					return max(0, r.Figures["live_bytes_per_node"]-100)
-				}}),
 				under(5000, named("restart to the first read", "restart_ms", "ms", 1)),
 			}},
 	}},
-	{section: 2, servers: 3, rounds: 2, rows: []row{
+	{section: 2, servers: 3, rounds: 1, rows: []row{
 		{name: "restart", title: "restart after kill -9 with 200,000 nodes", workload: "restart", takes: 90 * time.Second, bars: []bar{
 			under(600, named("one server, to its first linearizable read", "one_ms", "ms", 1)),
 			under(1200, named("all three, to the first", "all_ms", "ms", 1)),
