@@ -49,8 +49,8 @@ func newApp(action cli.ActionFunc) *cli.App {
 		Description: "Rows: " + rowNames() + ".",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "rounds", Value: 5, Usage: "how often each system is measured, in turn; of what takes long, fewer"},
-			&cli.DurationFlag{Name: "duration", Value: 3 * time.Second, Usage: "how long each workload is measured"},
-			&cli.DurationFlag{Name: "warmup", Value: time.Second, Usage: "how long it runs before that"},
+			&cli.DurationFlag{Name: "duration", Value: 1500 * time.Millisecond, Usage: "how long each workload is measured"},
+			&cli.DurationFlag{Name: "warmup", Value: 500 * time.Millisecond, Usage: "how long it runs before that"},
 			&cli.StringFlag{Name: "only", Usage: "measure these rows, `ROW,…`"},
 			&cli.StringFlag{Name: "systems", Usage: "measure these systems, `NAME,…`: " + strings.Join(systemNames, ", ")},
 			&cli.StringFlag{Name: "out", Value: "bench/RESULTS.md", Usage: "the report, `FILE`"},
