@@ -144,6 +144,9 @@ func (c *conn) write() {
 
 // sendAll sends all of sending, as long as the client takes it. The writer goroutine calls it, with the right to write.
 func (c *conn) sendAll(sending []byte, closing bool) error {
+	if len(sending) == 0 {
+		return nil // woken for something else than to send
+	}
 	rest := c.send.try(sending)
 	if len(rest) == 0 {
 		return nil
