@@ -31,6 +31,16 @@ var layers = map[string][]string{
 	"client":            {"wire", "znode", "session"},
 	"recipes":           {"client"},
 	"internal/ports":    {},
+	"internal/overlay":  {},
+	"internal/history":  {"client"},
+	"internal/workload": {"client", "recipes", "internal/history"},
+
+	"server/consensus/modellog": {"server/consensus"},
+	"server/simulation": {"server", "server/state", "server/consensus", "server/consensus/modellog", "client", "recipes", "wire", "znode",
+		"session", "internal/overlay", "internal/history", "internal/workload"},
+	"server/chaos":   {"server", "server/process", "client", "recipes", "internal/overlay", "internal/history", "internal/workload"},
+	"server/storage": {"server", "server/process", "client"},
+	"server/storms":  {"server", "server/process", "client", "wire", "internal/overlay"},
 
 	"cmd/coxswain": {"server", "server/admin", "server/consensus"},
 	"cmd/cox":      {"client", "recipes"},

@@ -49,6 +49,11 @@ type Config struct {
 	// DialRaft opens connections to the raft ports of other servers, below TLS (default: plain TCP). Tests replace it, see
 	// package servertest.
 	DialRaft func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Listen opens the port for clients (default: net.Listen). A simulation replaces it, see package simulation.
+	Listen func(network, addr string) (net.Listener, error)
+	// OpenLog opens the replicated log of this server, its state being m (default: consensus.Open). A simulation replaces it
+	// by a model, see package modellog. Entries may reach m before it returns.
+	OpenLog func(cfg consensus.Config, m consensus.Machine) (Log, error)
 	// Log receives the server's log lines (default: none).
 	Log *zerolog.Logger
 	// Fatal is called when the server cannot go on without risking wrong answers: its log cannot be written, its state
@@ -82,6 +87,12 @@ func (c *Config) validate() error {
 	}
 	if c.Clock == nil {
 		c.Clock = machineClock{}
+	}
+	if c.Listen == nil {
+		c.Listen = net.Listen
+	}
+	if c.OpenLog == nil {
+		c.OpenLog = openLog
 	}
 	if c.Log == nil {
 		nop := zerolog.Nop()

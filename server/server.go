@@ -31,7 +31,7 @@ type Server struct {
 	config   Config
 	log      zerolog.Logger
 	me       session.Server
-	raft     *consensus.Log
+	raft     Log
 	listener net.Listener
 	started  time.Duration // on config.Clock
 	metrics  *serverMetrics
@@ -81,12 +81,12 @@ func Start(config Config) (*Server, error) {
 	}
 	s.metrics = newMetrics()
 	s.proposer.init()
-	listener, err := net.Listen("tcp", config.ClientAddr)
+	listener, err := config.Listen("tcp", config.ClientAddr)
 	if err != nil {
 		return nil, fmt.Errorf("client address %s: %w: is another server running? choose another --client-addr", config.ClientAddr, err)
 	}
 	s.listener = listener
-	s.raft, err = consensus.Open(consensus.Config{
+	s.raft, err = config.OpenLog(consensus.Config{
 		DataDir: config.DataDir, ReplicaID: config.ID, RaftAddr: config.RaftAddr, Members: config.Members, Join: config.Join,
 		TLS: config.TLS, InsecureRaft: config.InsecureRaft, Tick: config.Tick, SnapshotEntries: config.SnapshotEntries,
 		Interrupt: config.Interrupt, Dial: config.DialRaft, Log: s.log, Fatal: s.fail,
