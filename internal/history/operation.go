@@ -74,18 +74,20 @@ type Output struct {
 	Index  int
 	Branch client.Branch
 
-	// Zxid is of the transaction, if the operation wrote something; of a read, at which zxid or a later one its server was
-	// (client.WithZxid says which it is). 0: not known.
+	// Zxid is what client.WithZxid tells, refusals included: of the transaction, if the operation changed something, else
+	// of the newest one before it, whose state it has seen. 0: not known, which costs the checks much of their strength.
 	Zxid client.Zxid
 
 	Path     string      // Create: with the sequence number
 	Stat     client.Stat // Create, Set, Get, Exists, Children
-	Exists   bool        // Exists
+	Exists   bool        // Exists; of a Get inside of a Multi or Txn, where absence is no refusal
 	Data     []byte      // Get
 	Children []string    // Children
 
-	Held    bool     // Txn: all conditions held
-	Results []Output // Multi, Txn, Read: of each operation
+	Held bool // Txn: all conditions held
+	// Results are of each operation of a Multi, of a Txn's branch or of a Read. The parts of a Read have a fate of their own:
+	// Refused with NoNode, for instance; those of the others are Applied.
+	Results []Output
 }
 
 // Operation is one call of one client, from the moment at which it was made to that at which it had returned, both in
@@ -126,4 +128,14 @@ type Stream struct {
 type History struct {
 	Operations []Operation
 	Streams    []Stream
+	// Start is the tree as it was when the recording began, as far as the operations have to do with it: with the parents of
+	// all paths. Nil: that of a new cluster, which is an empty root.
+	Start []Node
+}
+
+// Node is one node at the beginning.
+type Node struct {
+	Path string
+	Data []byte
+	Stat client.Stat
 }
