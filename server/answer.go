@@ -80,7 +80,9 @@ func (c *conn) answerWrite(outcome []byte) {
 // answer puts the reply to a read into out. The caller holds the state's lock, shared or exclusive, and c.mu: the reply
 // enters out in the order of zxids with the events, and a watch that the read sets misses nothing. It reports false if the
 // answer is not complete: what watches that are being added have missed is told in parts.
-func (c *conn) answer(xid wire.Xid, req *wire.Request) bool {
+func (c *conn) answer(xid wire.Xid, req *wire.Request) (complete bool) {
+	complete = true // also after a panic: nothing more is answered then
+	defer c.containAnswer(xid, len(c.out))
 	s := c.srv
 	tree, zxid := s.st.Tree(), s.st.Zxid()
 	e := validatePaths(req)

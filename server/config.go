@@ -31,7 +31,8 @@ type Config struct {
 	// InsecureRaft lets the raft port be reached from other machines without TLS: anybody who can reach it can then
 	// change anything.
 	InsecureRaft bool
-	// ConnectionsMax bounds client connections (default 20,000).
+	// ConnectionsMax bounds client connections (default 20,000). It is lowered, with a line in the log, to what the limit of the
+	// process's open files leaves besides those of the log.
 	ConnectionsMax int
 	// DiskWatermark is the free space in bytes below which writes that need room are refused (default 512 MiB).
 	DiskWatermark uint64
@@ -61,6 +62,8 @@ type Config struct {
 	Fatal func(error)
 	// freeDisk measures the free space of a directory; tests replace it.
 	freeDisk func(dir string) (uint64, error)
+	// openFiles is how many files the process may have open; tests replace it.
+	openFiles func() (uint64, error)
 }
 
 func (c *Config) validate() error {
@@ -100,6 +103,9 @@ func (c *Config) validate() error {
 	}
 	if c.freeDisk == nil {
 		c.freeDisk = freeDisk
+	}
+	if c.openFiles == nil {
+		c.openFiles = openFiles
 	}
 	for _, a := range []struct{ what, addr string }{{"client", c.ClientAddr}, {"raft", c.RaftAddr}} {
 		if _, _, err := net.SplitHostPort(a.addr); err != nil {

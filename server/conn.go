@@ -1,6 +1,7 @@
 package server
 
 import (
+	"container/list"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -18,29 +19,37 @@ type conn struct {
 	socket net.Conn
 
 	// Owned by the reader goroutine.
-	frames  *wire.FrameReader
-	request *wire.Request
-	hello   wire.Hello
-	helloAt session.Mono
+	frames   *wire.FrameReader
+	request  *wire.Request
+	hello    wire.Hello
+	helloAt  session.Mono
+	takingIn bool // it reads or decodes what the client has sent: see contain.go
+
+	// Owned by the writer goroutine.
+	sendingOut bool // it is in sendAll: see contain.go
 
 	welcomed chan struct{} // closed when the answer to the Hello is in out
 	wake     chan struct{} // capacity 1: out has something, or refused is set
 	written  chan struct{} // closed when the writer has ended
 
-	mu      sync.Mutex
-	room    sync.Cond // on mu: out was taken, or queue became shorter
-	id      session.ID
-	attempt session.Attempt
-	out     []byte
-	send    sender
-	queue   queue
-	barrier barrierState
-	stalled bool                 // answers to queued reads wait for out to be taken
-	replay  *watch.Replay[*conn] // of the AddWatches at the front of the queue, if a part of its answer was given
-	refused bool                 // nothing more is answered or delivered, whatever arrives; the writer closes the socket when out is sent
-	welcome bool                 // the Hello was answered
+	mu        sync.Mutex
+	room      sync.Cond // on mu: out was taken, or queue became shorter
+	id        session.ID
+	attempt   session.Attempt
+	out       []byte
+	send      sender
+	queue     queue
+	barrier   barrierState
+	stalled   bool                 // answers to queued reads wait for out to be taken
+	replay    *watch.Replay[*conn] // of the AddWatches at the front of the queue, if a part of its answer was given
+	refused   bool                 // nothing more is answered or delivered, whatever arrives; the writer closes the socket when out is sent
+	welcome   bool                 // the Hello was answered
+	inWatches bool                 // a read is being answered and holds watchMu: see contain.go
 
 	leaving *watch.Leaving[*conn] // guarded by the server's watchMu; nil until its watches begin to be dropped
+
+	place  *list.Element // in the server's silent, nil once the Hello has come; guarded by the server's connMu, as ousted
+	ousted bool
 
 	over atomic.Bool // a copy of refused, for those who may not take mu
 	held atomic.Bool // this server keeps the reader from reading: what the client has sent is not its silence
@@ -60,15 +69,21 @@ func newConn(s *Server, socket net.Conn) *conn {
 // run serves the connection until it ends. It returns when both goroutines are done and nothing of c is left in the server.
 func (c *conn) run() {
 	go c.write()
-	if c.shake() {
-		c.read()
-	}
+	c.converse()
 	c.mu.Lock()
 	c.refuseAll()
 	c.mu.Unlock()
 	c.signal()
 	<-c.written
 	c.srv.forget(c)
+}
+
+// converse is the reader goroutine's part of run.
+func (c *conn) converse() {
+	defer c.containReader()
+	if c.shake() {
+		c.read()
+	}
 }
 
 // refuseAll ends all answering: what is queued is dropped, whoever waits for room goes, and the writer closes the socket

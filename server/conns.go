@@ -33,7 +33,8 @@ func (s *Server) accept(ctx context.Context) {
 		}
 		pause = 5 * time.Millisecond
 		c := newConn(s, socket)
-		if refusal, code := s.enroll(c); code != wire.CodeOK {
+		refusal, code := s.enroll(c)
+		if code != wire.CodeOK {
 			s.tasks.Go(func() {
 				sayNo(socket, &wire.Welcome{Code: code, Version: wire.ProtocolVersion, Server: s.me, Detail: refusal})
 			})
@@ -50,18 +51,49 @@ func sayNo(socket net.Conn, no *wire.Welcome) {
 	_ = socket.Close()
 }
 
-// enroll counts c among the connections, or says why not.
+// enroll counts c among the connections, or says why not. If there are as many as there may be, one whose Hello has not come
+// yet makes room, the oldest: whoever opens connections and says nothing keeps nobody out who has something to say.
 func (s *Server) enroll(c *conn) (string, wire.Code) {
 	s.connMu.Lock()
 	defer s.connMu.Unlock()
 	if s.draining {
 		return stopping, wire.CodeDraining
 	}
-	if len(s.conns) >= s.config.ConnectionsMax {
+	if len(s.conns)-s.ousted >= s.config.ConnectionsMax && !s.oust() {
 		return fmt.Sprintf("the server has its %d connections: use another one", s.config.ConnectionsMax), wire.CodeBusy
 	}
+	// Before anybody else may shorten it. Fails only on a closed socket, as reading does then.
+	_ = c.socket.SetReadDeadline(time.Now().Add(helloTimeout))
 	s.conns[c] = struct{}{}
+	c.place = s.silent.PushBack(c)
 	return "", wire.CodeOK
+}
+
+// oust ends the oldest of the connections whose Hello has not come. It reports false if there is none, or if too many that
+// were ousted have not ended yet, which have their descriptors still. The caller holds connMu.
+func (s *Server) oust() bool {
+	oldest := s.silent.Front()
+	if oldest == nil || s.ousted >= oustedMax {
+		return false
+	}
+	c := oldest.Value.(*conn)
+	s.silent.Remove(oldest)
+	c.place, c.ousted = nil, true
+	s.ousted++
+	s.metrics.ousted.Inc()
+	_ = c.socket.SetReadDeadline(time.Now()) // fails only on a closed socket; ends the wait for the Hello
+	return true
+}
+
+// spoken notes that c's Hello has come, and reports whether that was in time.
+func (s *Server) spoken(c *conn) bool {
+	s.connMu.Lock()
+	defer s.connMu.Unlock()
+	if c.place != nil {
+		s.silent.Remove(c.place)
+		c.place = nil
+	}
+	return !c.ousted
 }
 
 // forget removes a connection that has ended. Its session stays attached here, silent, until it moves or expires.
@@ -74,6 +106,12 @@ func (s *Server) forget(c *conn) {
 	id, _ := c.session()
 	s.connMu.Lock()
 	delete(s.conns, c)
+	if c.place != nil {
+		s.silent.Remove(c.place)
+	}
+	if c.ousted {
+		s.ousted--
+	}
 	if s.bySession[id] == c {
 		delete(s.bySession, id)
 	}

@@ -44,6 +44,13 @@
 // moves the cluster clock. A request is answered only if its session was heard while the lease was covered; see package
 // session for the rule and its model.
 //
+// # What clients cannot do to each other
+//
+//   - A panic in taking in, answering or sending ends that connection and is counted; where something shared may have been half
+//     changed, and in Apply, it ends the process (contain.go).
+//   - Connections leave the log the descriptors that it needs (descriptors.go), and those on which nothing is said make room for
+//     those who have something to say.
+//
 // # Lock order
 //
 // mu (the state), conn.mu, then one of: watchMu, connMu, the proposer's and under it the lease's.

@@ -15,10 +15,14 @@ import (
 // shake reads the client's Hello, opens or attaches its session through the log, and reports whether the connection may
 // be used. Whatever goes wrong is told to the client.
 func (c *conn) shake() bool {
-	_ = c.socket.SetReadDeadline(time.Now().Add(helloTimeout)) // fails only on a closed socket, as Next then does
+	c.takingIn = true
 	body, err := c.frames.Next()
+	c.takingIn = false
 	var tooLarge *wire.FrameTooLarge
 	switch {
+	case !c.srv.spoken(c):
+		c.end(wire.CodeBusy, "nothing has come on this connection while others wait to be served: try again, or use another server")
+		return false
 	case errors.As(err, &tooLarge):
 		c.end(wire.CodeMarshalling, fmt.Sprintf("the first frame must be a Hello of at most %d bytes", wire.HelloFrameMax))
 		return false
@@ -26,7 +30,10 @@ func (c *conn) shake() bool {
 		return false
 	}
 	c.helloAt = c.srv.now()
-	if c.hello, err = wire.DecodeHello(body); err != nil {
+	c.takingIn = true
+	c.hello, err = wire.DecodeHello(body)
+	c.takingIn = false
+	if err != nil {
 		code, detail := state.RefusalOf(err)
 		c.end(code, detail)
 		return false

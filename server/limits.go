@@ -59,6 +59,18 @@ const (
 	// connectionsMaxDefault bounds open connections; each costs about 30 kB when idle.
 	connectionsMaxDefault = 20_000
 
+	// oustedMax bounds the connections that had to make room for others and have not ended yet: they have gone within the time
+	// of one write, unless the machine is overloaded.
+	oustedMax = 64
+
+	// descriptorsReserved is how many of the files that the process may have open are not for clients: those of the raft port
+	// (256, and a few that lead to the other servers), of the log and its snapshots (about 20), of the admin port and of people
+	// who look (32), and of those that are being turned away (oustedMax).
+	descriptorsReserved = 384
+
+	// connectionsMin is for how many clients there must be room at least: for fewer a server is of no use.
+	connectionsMin = 64
+
 	// diskWatermarkDefault is the free space of the data directory below which the cluster refuses writes that need room.
 	// Eight times the log segment that Dragonboat preallocates (64 MiB), because without it the process would die.
 	diskWatermarkDefault = 512 << 20

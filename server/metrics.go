@@ -15,6 +15,8 @@ type serverMetrics struct {
 	events   *metrics.Counter
 	gaps     *metrics.Counter
 	replayed *metrics.Counter
+	panics   *metrics.Counter
+	ousted   *metrics.Counter
 	freeDisk atomic.Uint64
 }
 
@@ -26,6 +28,8 @@ func newMetrics() *serverMetrics {
 		commands: set.NewCounter("coxswain_commands_applied_total"),
 		events:   set.NewCounter("coxswain_watch_events_total"),
 		gaps:     set.NewCounter("coxswain_watch_gaps_total"),
+		panics:   set.NewCounter("coxswain_connection_panics_total"),
+		ousted:   set.NewCounter("coxswain_handshakes_ousted_total"),
 		replayed: set.NewCounter("coxswain_watch_replayed_events_total"),
 	}
 }

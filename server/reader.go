@@ -24,7 +24,9 @@ func (c *conn) read() {
 			c.flush()
 			heard = false
 		}
+		c.takingIn = true
 		body, err := c.frames.Next()
+		c.takingIn = false
 		var tooLarge *wire.FrameTooLarge
 		if err != nil && !errors.As(err, &tooLarge) {
 			return
@@ -52,7 +54,9 @@ func (c *conn) read() {
 // tooLarge answers a frame over the limit, which was skipped and not stored. The connection stays; a numbered write uses
 // up its number, so that the writes behind it are not held back.
 func (c *conn) tooLarge(f *wire.FrameTooLarge) bool {
+	c.takingIn = true
 	kind, xid, seq, ack, ok := wire.PeekHeader(f.Head)
+	c.takingIn = false
 	detail := fmt.Sprintf("the request has %d bytes, the limit is %d", f.Length, wire.FrameMax)
 	if !ok {
 		c.end(wire.CodeMarshalling, detail)
@@ -71,7 +75,9 @@ func (c *conn) tooLarge(f *wire.FrameTooLarge) bool {
 // serve handles one request frame and reports whether the connection goes on.
 func (c *conn) serve(body []byte) bool {
 	req := c.request
+	c.takingIn = true
 	err := wire.DecodeRequest(body, req)
+	c.takingIn = false
 	var malformed *wire.Malformed
 	switch {
 	case errors.As(err, &malformed):

@@ -117,6 +117,7 @@ func (c *conn) flush() {
 func (c *conn) write() {
 	defer close(c.written)
 	defer c.socket.Close()
+	defer c.containWriter()
 	for range c.wake {
 		c.mu.Lock()
 		sending, ok := c.take()
@@ -125,7 +126,9 @@ func (c *conn) write() {
 		if !ok {
 			continue
 		}
+		c.sendingOut = true
 		err := c.sendAll(sending, closing)
+		c.sendingOut = false
 		c.mu.Lock()
 		c.taken(sending)
 		if err != nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,8 @@ type Server struct {
 	conns     map[*conn]struct{}
 	bySession map[session.ID]*conn
 	draining  bool
+	silent    list.List // of *conn: those whose Hello has not come, oldest first
+	ousted    int       // of conns: that have to make room and have not ended yet
 
 	opens uint64 // guarded by the proposer's lock
 
@@ -74,12 +77,19 @@ func Start(config Config) (*Server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
+	fewer, err := config.boundConnections()
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		config: config, log: *config.Log, me: session.Server(config.ID), started: config.Clock.Now(), st: state.New(),
 		watches: watch.NewTable[*conn](), ring: watch.NewRing(watch.RingBytes, watch.RingAgeMS), conns: map[*conn]struct{}{}, bySession: map[session.ID]*conn{},
 		ready: make(chan struct{}),
 	}
 	s.metrics = newMetrics()
+	if fewer != "" {
+		s.log.Warn().Msg(fewer)
+	}
 	s.proposer.init()
 	listener, err := config.Listen("tcp", config.ClientAddr)
 	if err != nil {

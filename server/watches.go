@@ -9,9 +9,9 @@ import (
 // watch registers a one-shot watch and answers the read with an error if the connection has too many.
 func (c *conn) watch(xid wire.Xid, kind wire.WatchKind, path string) bool {
 	s := c.srv
-	s.watchMu.Lock()
+	c.lockWatches()
 	err := s.watches.Add(c, kind, path)
-	s.watchMu.Unlock()
+	c.unlockWatches()
 	if err != nil {
 		c.fail(xid, s.st.Zxid(), wire.CodeTooMany, &znode.Error{Path: path, Detail: err.Error()})
 	}
@@ -22,9 +22,9 @@ func (c *conn) watch(xid wire.Xid, kind wire.WatchKind, path string) bool {
 func (c *conn) setWatches(xid wire.Xid, zxid znode.Zxid, req *wire.Request) {
 	s := c.srv
 	list := watch.List{Data: req.DataPaths, Exist: req.ExistPaths, Child: req.ChildPaths}
-	s.watchMu.Lock()
+	c.lockWatches()
 	err := s.watches.CatchUp(c, req.Since, list, s.lookup, c.tell)
-	s.watchMu.Unlock()
+	c.unlockWatches()
 	if err != nil {
 		c.fail(xid, zxid, wire.CodeTooMany, &znode.Error{Detail: err.Error()})
 	} else {
@@ -36,44 +36,51 @@ func (c *conn) setWatches(xid wire.Xid, zxid znode.Zxid, req *wire.Request) {
 // it as there is room for. It reports false if there is more: then it is called again with the same request, and until it
 // has reported true no other request of the connection is answered and no write of it is proposed.
 func (c *conn) addWatches(xid wire.Xid, zxid znode.Zxid, req *wire.Request) bool {
-	s := c.srv
-	s.watchMu.Lock()
-	defer s.watchMu.Unlock()
-	if c.replay == nil {
-		replay, err := s.watches.Begin(c, req.WatchList)
-		if err != nil {
-			code := wire.CodeTooMany
-			if err == watch.ErrDuplicateID {
-				code = wire.CodeBadArguments
-			}
-			c.fail(xid, zxid, code, &znode.Error{Detail: err.Error()})
-			return true
+	c.lockWatches()
+	done, err := c.replaySome(zxid, req)
+	c.unlockWatches()
+	switch {
+	case err != nil:
+		code := wire.CodeTooMany
+		if err == watch.ErrDuplicateID {
+			code = wire.CodeBadArguments
 		}
-		c.replay = replay
+		c.fail(xid, zxid, code, &znode.Error{Detail: err.Error()})
+	case !done:
+		return false
+	default:
+		c.replay = nil
+		c.out = wire.AppendEmptyReply(c.out, xid, zxid)
 	}
-	done := s.watches.Step(c.replay, s.ring, zxid, outHighBytes-len(c.out), func(_ *conn, t watch.Told) {
+	return true
+}
+
+// replaySome is the part of addWatches that needs the watches' lock.
+func (c *conn) replaySome(zxid znode.Zxid, req *wire.Request) (done bool, err error) {
+	s := c.srv
+	if c.replay == nil {
+		if c.replay, err = s.watches.Begin(c, req.WatchList); err != nil {
+			c.replay = nil
+			return false, err
+		}
+	}
+	return s.watches.Step(c.replay, s.ring, zxid, outHighBytes-len(c.out), func(_ *conn, t watch.Told) {
 		c.tell(c, t)
 		s.metrics.replayed.Inc()
-	})
-	if !done {
-		return false
-	}
-	c.replay = nil
-	c.out = wire.AppendEmptyReply(c.out, xid, zxid)
-	return true
+	}), nil
 }
 
 // removeWatch takes back a watch. If a one-shot watch is not there it has fired, and the event is on its way.
 func (c *conn) removeWatch(xid wire.Xid, zxid znode.Zxid, req *wire.Request) {
 	s := c.srv
-	s.watchMu.Lock()
+	c.lockWatches()
 	var found bool
 	if req.WatchKind == wire.WatchPersistent {
 		found = s.watches.RemoveID(c, req.WatchID)
 	} else {
 		found = s.watches.Remove(c, req.WatchKind, req.Path)
 	}
-	s.watchMu.Unlock()
+	c.unlockWatches()
 	if found {
 		c.out = wire.AppendEmptyReply(c.out, xid, zxid)
 	} else {
