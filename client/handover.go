@@ -86,7 +86,9 @@ func (h *Handover) UnmarshalText(text []byte) error {
 		field, b = binary.BigEndian.Uint64(b), b[8:]
 		return field
 	}
-	read := Handover{id: session.ID(next()), timeout: time.Duration(next()) * time.Millisecond}
+	read := Handover{id: session.ID(next())}
+	timeoutMS := next()
+	read.timeout = time.Duration(min(timeoutMS, session.MaxTimeoutMS+1)) * time.Millisecond // a larger one would wrap around
 	read.attempt, read.lastZxid, read.lastSeq = session.Attempt(next()), Zxid(next()), session.Seq(next())
 	read.secret = secretOf(wire.Password(b))
 	if read.id == 0 || read.timeout < time.Millisecond || read.timeout > session.MaxTimeoutMS*time.Millisecond {

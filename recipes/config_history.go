@@ -201,7 +201,7 @@ func versionOf(name string) int64 {
 		return 0
 	}
 	number, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || fmt.Sprintf("%010d", number) != digits {
+	if err != nil || number < 1 || fmt.Sprintf("%010d", number) != digits {
 		return 0
 	}
 	return number

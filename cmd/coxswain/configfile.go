@@ -23,6 +23,11 @@ func readConfigFile(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}
+	return applySettings(c, name, text)
+}
+
+// applySettings gives the flags the values in the text of the configuration file name.
+func applySettings(c *cli.Context, name string, text []byte) error {
 	var settings map[string]any
 	if err := yaml.Unmarshal(text, &settings); err != nil {
 		return fmt.Errorf("--config %s: %w", name, err)
