@@ -12,12 +12,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/coxswain-io/coxswain/internal/ports"
 	"github.com/coxswain-io/coxswain/server"
 )
 
@@ -38,55 +38,37 @@ type Cluster struct {
 }
 
 type member struct {
-	id                  int
-	client, raft, admin string
-	added               bool // by Add; not among the first members
-	cmd                 *exec.Cmd
-	ended               chan struct{} // closed when cmd has been waited for
+	Place
+	id    int
+	added bool // by Add; not among the first members
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when cmd has been waited for
 }
 
 // Start starts n servers of binary with their data below dir, and returns when they are ready or ctx ends. extra are
 // further flags of coxswain serve. On an error everything is stopped again.
 func Start(ctx context.Context, binary, dir string, n int, extra ...string) (*Cluster, error) {
-	c := &Cluster{binary: binary, dir: dir, extra: extra, http: http.Client{Timeout: statusTimeout}}
-	addrs, err := ports.Free(3 * n)
+	places, err := Loopback(n)
 	if err != nil {
 		return nil, err
 	}
-	var members []string
-	for i := range n {
-		m := &member{id: i + 1, client: addrs[3*i], raft: addrs[3*i+1], admin: addrs[3*i+2]}
-		c.servers = append(c.servers, m)
-		members = append(members, strconv.Itoa(m.id)+"="+m.raft)
-	}
-	c.members = strings.Join(members, ",")
-	for i := range n {
-		if err := c.Run(i); err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-	}
-	for i := range n {
-		if err := c.WaitReady(ctx, i); err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-	}
-	return c, nil
+	return StartAt(ctx, binary, dir, places, extra...)
 }
 
 // Add makes a further server, of the next id, and starts it so that it waits to be added to the cluster: that is the caller's,
 // with coxswain members add. It returns the server's number for the other methods.
 func (c *Cluster) Add() (int, error) {
-	addrs, err := ports.Free(3)
+	places, err := Loopback(1)
 	if err != nil {
 		return 0, err
 	}
-	c.servers = append(c.servers, &member{id: len(c.servers) + 1, client: addrs[0], raft: addrs[1], admin: addrs[2], added: true})
+	c.servers = append(c.servers, &member{Place: places[0], id: len(c.servers) + 1, added: true})
 	i := len(c.servers) - 1
 	return i, c.Run(i)
 }
 
 // RaftAddr is the address by which the other servers reach server i.
-func (c *Cluster) RaftAddr(i int) string { return c.servers[i].raft }
+func (c *Cluster) RaftAddr(i int) string { return c.servers[i].Raft }
 
 // Len is the number of servers.
 func (c *Cluster) Len() int { return len(c.servers) }
@@ -95,7 +77,7 @@ func (c *Cluster) Len() int { return len(c.servers) }
 func (c *Cluster) Addrs() []string {
 	var addrs []string
 	for _, m := range c.servers {
-		addrs = append(addrs, m.client)
+		addrs = append(addrs, m.Client)
 	}
 	return addrs
 }
@@ -103,14 +85,14 @@ func (c *Cluster) Addrs() []string {
 // Run starts server i, which must not be running, on the data it has. It does not wait until the server is ready.
 func (c *Cluster) Run(i int) error {
 	m := c.servers[i]
-	log, err := os.OpenFile(c.logFile(i), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := os.OpenFile(c.LogFile(i), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	args := []string{
-		"serve", "--data-dir", c.DataDir(i), "--id", strconv.Itoa(m.id), "--client-addr", m.client,
-		"--raft-addr", m.raft, "--admin-addr", m.admin, "--log-format", "json",
+		"serve", "--data-dir", c.DataDir(i), "--id", strconv.Itoa(m.id), "--client-addr", m.Client,
+		"--raft-addr", m.Raft, "--admin-addr", m.Admin, "--log-format", "json",
 	}
 	switch {
 	case !m.added:
@@ -118,7 +100,8 @@ func (c *Cluster) Run(i int) error {
 	case m.cmd == nil:
 		args = append(args, "--join") // at the first start only
 	}
-	m.cmd = exec.Command(c.binary, append(args, c.extra...)...)
+	command := slices.Concat(m.Through, []string{c.binary}, args, c.extra)
+	m.cmd = exec.Command(command[0], command[1:]...)
 	m.cmd.Stdout, m.cmd.Stderr = log, log
 	m.cmd.SysProcAttr = childAttr()
 	m.ended = make(chan struct{})
@@ -140,7 +123,8 @@ func (c *Cluster) Run(i int) error {
 // DataDir is the data directory of server i.
 func (c *Cluster) DataDir(i int) string { return filepath.Join(c.dir, strconv.Itoa(c.servers[i].id)) }
 
-func (c *Cluster) logFile(i int) string {
+// LogFile is where server i writes its log, over all its starts.
+func (c *Cluster) LogFile(i int) string {
 	return filepath.Join(c.dir, "server-"+strconv.Itoa(c.servers[i].id)+".log")
 }
 
@@ -179,7 +163,7 @@ func (c *Cluster) PID(i int) int { return c.servers[i].cmd.Process.Pid }
 func (c *Cluster) WaitReady(ctx context.Context, i int) error {
 	m := c.servers[i]
 	for {
-		if response, err := c.http.Get("http://" + m.admin + "/readyz"); err == nil {
+		if response, err := c.http.Get("http://" + m.Admin + "/readyz"); err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
 				return nil
@@ -198,7 +182,7 @@ func (c *Cluster) WaitReady(ctx context.Context, i int) error {
 // Status is what server i says of itself.
 func (c *Cluster) Status(ctx context.Context, i int) (server.Status, error) {
 	var status server.Status
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.servers[i].admin+"/status", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.servers[i].Admin+"/status", nil)
 	if err != nil {
 		return status, err
 	}
@@ -238,7 +222,7 @@ func (c *Cluster) Agreed(ctx context.Context) (server.Status, error) {
 		var told []string
 		running := 0
 		for i := range c.servers {
-			if !c.running(i) {
+			if !c.Running(i) {
 				continue
 			}
 			running++
@@ -265,8 +249,8 @@ func (c *Cluster) Agreed(ctx context.Context) (server.Status, error) {
 	}
 }
 
-// running reports whether server i's process runs.
-func (c *Cluster) running(i int) bool {
+// Running reports whether server i's process runs, also if it is paused.
+func (c *Cluster) Running(i int) bool {
 	select {
 	case <-c.servers[i].ended:
 		return false
@@ -277,7 +261,7 @@ func (c *Cluster) running(i int) bool {
 
 // LogTail is the end of server i's log, for an error about it.
 func (c *Cluster) LogTail(i int) string {
-	f, err := os.Open(c.logFile(i))
+	f, err := os.Open(c.LogFile(i))
 	if err != nil {
 		return err.Error()
 	}

@@ -1,8 +1,8 @@
-// Package process runs a cluster as operating-system processes on loopback, for what only processes can show: kill -9,
+// Package process runs a cluster as operating-system processes on this machine, for what only processes can show: kill -9,
 // restarts from the disk, real sockets between them. The demonstration, the load generator and the tests use it.
 //
-//	Start(dir, binary, n) ──▶ n × coxswain serve --data-dir dir/N …
-//	                              │ admin port: /status, /readyz
+//	Start(dir, binary, n) ──▶ n × coxswain serve --data-dir dir/N …    on loopback; StartAt: at given addresses, through a
+//	                              │ admin port: /status, /readyz       command, as in a network namespace
 //	Kill, Pause, Resume, Run, Add ┘
 //
 // # Invariants
