@@ -17,6 +17,7 @@ import (
 type conn struct {
 	srv    *Server
 	socket net.Conn
+	number uint64 // in the order of acceptance; set when it is enrolled
 
 	// Owned by the reader goroutine.
 	frames   *wire.FrameReader

@@ -1,10 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/coxswain-io/coxswain/session"
@@ -64,6 +66,8 @@ func (s *Server) enroll(c *conn) (string, wire.Code) {
 	}
 	// Before anybody else may shorten it. Fails only on a closed socket, as reading does then.
 	_ = c.socket.SetReadDeadline(time.Now().Add(helloTimeout))
+	s.accepted++
+	c.number = s.accepted
 	s.conns[c] = struct{}{}
 	c.place = s.silent.PushBack(c)
 	return "", wire.CodeOK
@@ -166,6 +170,7 @@ func (s *Server) endAllConns(code wire.Code, detail string) {
 		all = append(all, c)
 	}
 	s.connMu.Unlock()
+	slices.SortFunc(all, func(a, b *conn) int { return cmp.Compare(a.number, b.number) }) // not by chance: a simulation repeats it
 	for _, c := range all {
 		c.end(code, detail)
 		// A reader that waits for a Hello or a request must notice, and a write that is under way gets little time more.

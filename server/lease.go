@@ -12,8 +12,12 @@ type lease struct {
 	host *session.Host
 }
 
-func newLease(server session.Server, boot session.Boot) *lease {
-	return &lease{host: session.NewHost(server, boot)}
+// newLease begins at now, before the first client can be heard: a gap in time from then on is the server's own sleep and
+// not the silence of a client, also when it comes before the first tick.
+func newLease(server session.Server, boot session.Boot, now session.Mono) *lease {
+	l := &lease{host: session.NewHost(server, boot)}
+	l.host.Tick(now)
+	return l
 }
 
 // beat numbers a Beat that is proposed now.

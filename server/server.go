@@ -56,6 +56,7 @@ type Server struct {
 
 	connMu    sync.Mutex
 	conns     map[*conn]struct{}
+	accepted  uint64 // connections so far
 	bySession map[session.ID]*conn
 	draining  bool
 	silent    list.List // of *conn: those whose Hello has not come, oldest first
@@ -106,7 +107,7 @@ func Start(config Config) (*Server, error) {
 	}
 	s.mu.Lock()
 	s.boot = session.Boot(s.raft.Boot())
-	s.lease = newLease(s.me, s.boot)
+	s.lease = newLease(s.me, s.boot, s.now())
 	s.mu.Unlock()
 
 	ctx, cancel := context.WithCancel(context.Background())

@@ -95,14 +95,16 @@ func (r *reading) fired(t Told) {
 		for _, c := range r.b.changes[z] {
 			again := e.Type == client.EventDataChanged && c.Type == client.EventCreated
 			children := e.Type == client.EventChildrenChanged && c.Path != r.s.Path
-			if r.s.watches(c) && (c.Type == e.Type || again || children) {
+			// One that was gone and came back while its client was between two servers: its list may be another.
+			reborn := e.Type == client.EventChildrenChanged && c.Type == client.EventCreated && c.Path == r.s.Path
+			if reborn || r.s.watches(c) && (c.Type == e.Type || again || children) {
 				return
 			}
 		}
 	}
 	r.unproven++
 	possible, _ := r.b.may(&e, t.At)
-	if e.Type == client.EventDataChanged && !possible {
+	if e.Type != client.EventDeleted && !possible {
 		possible, _ = r.b.may(&client.Event{Type: client.EventCreated, Path: e.Path}, t.At)
 	}
 	if !possible {

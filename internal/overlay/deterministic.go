@@ -5,7 +5,7 @@ package overlay
 // The build gets one more function, runtime.simSeed, through which the stream is seeded.
 func Deterministic() []Replacement {
 	return []Replacement{
-		{ // All that is random in a bubble, but for crypto/rand, is drawn from one stream.
+		{ // What is random in a bubble, but for crypto/rand, is drawn from one stream.
 			File: "GOROOT/runtime/rand.go",
 			Old:  "func rand() uint64 {\n",
 			New: `func rand() uint64 {
@@ -14,14 +14,15 @@ func Deterministic() []Replacement {
 	}
 `,
 		},
+		{ // The runtime draws for its own locks, too, and how often depends on the machine: so only these two have the stream.
+			File: "GOROOT/runtime/select.go",
+			Old:  "		j := cheaprandn(uint32(norder + 1))\n",
+			New:  "		j := simCheaprand() % uint32(norder + 1)\n",
+		},
 		{
-			File: "GOROOT/runtime/rand.go",
-			Old:  "func cheaprand() uint32 {\n",
-			New: `func cheaprand() uint32 {
-	if gp := getg().m.curg; simOn && gp != nil && gp.bubble != nil {
-		return uint32(simNext() >> 32)
-	}
-`,
+			File: "GOROOT/runtime/time.go",
+			Old:  "			t.rand = cheaprand()\n",
+			New:  "			t.rand = simCheaprand()\n",
 		},
 		{
 			File: "GOROOT/runtime/rand.go",
@@ -41,6 +42,14 @@ func simNext() uint64 {
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
 	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
 	return z ^ (z >> 31)
+}
+
+// simCheaprand is for those whose choice a program can notice.
+func simCheaprand() uint32 {
+	if gp := getg().m.curg; simOn && gp != nil && gp.bubble != nil {
+		return uint32(simNext() >> 32)
+	}
+	return cheaprand()
 }
 
 // simSeed begins a stream.

@@ -1,0 +1,3 @@
+//go:build deterministic
+
+// The function without a body in deterministic.go is in package runtime.
