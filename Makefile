@@ -9,10 +9,18 @@ CHILDREN ?= 1000000
 ELECTIONS ?= 200
 LOCKS   ?= 200
 PEER_ROUNDS ?= 5
+RUNS    ?= 10000
+SEED    ?= 0
+FOR     ?= 10m
+HOURS   ?= 1
+DISKS   ?= 50
+CASES   ?= 500
+POINTS  ?= 4500
+OPERATIONS ?= 10000000
 # Linters are pinned: a new release must not break an old commit.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run demo test race lint fuzz kills watches schedules reconnects children elections locks microbench bench bench-peers ci clean
+.PHONY: help build run demo test race lint fuzz kills watches schedules reconnects children elections locks simulate chaos soak disks storms power corrupt determinism planted microbench bench bench-peers ci clean
 
 help: ## print the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +75,37 @@ locks: ## LOCKS=200 times a lock's holder is stopped past its timeout, leaders k
 
 elections: ## ELECTIONS=200 changes of a leader under faults: never two at once, every term observed once, in order
 	$(GO) test ./recipes -run 'TestElections$$' -v -timeout 30m -args -elections $(ELECTIONS)
+
+# The runtime's own chances follow the seed in this build; the first one compiles the standard library anew.
+DETERMINISTIC = -tags deterministic -overlay "$$($(GO) run ./internal/overlay/make deterministic)"
+
+simulate: ## RUNS=10000 simulated clusters under faults, 500 operations each, every history checked; SEED=n is the first one's (0: by chance)
+	$(GO) test $(DETERMINISTIC) ./server/simulation -run 'TestHistories|TestSeedReproduces' -timeout 6h -v -parallel 2 \
+		-args -simulation.runs $(RUNS) -simulation.seed $(SEED) -simulation.operations 500
+
+chaos: ## real processes in network namespaces under random faults, FOR=10m; SEED=n repeats the choices (0: by the clock)
+	$(GO) test ./server/chaos -run 'TestChaos$$' -v -timeout 0 -args -chaos.for $(FOR) -chaos.seed $(SEED)
+
+soak: ## the same for HOURS=1
+	$(GO) test ./server/chaos -run 'TestChaos$$' -v -timeout 0 -args -chaos.for $(HOURS)h -chaos.seed $(SEED)
+
+disks: ## DISKS=50 times the leader's disk is full, fails, or is slow
+	$(GO) test ./server/chaos -run 'TestDisk$$' -v -timeout 2h -args -disk.rounds $(DISKS)
+
+storms: ## floods of connections, handshakes, watches and nonsense in full size; best with nothing else running
+	$(GO) test ./server/storms -count=1 -v -timeout 60m -args -storms.full
+
+power: ## loss of power at POINTS=4500 moments, which are all of three workloads; and a failure of each fsync
+	$(GO) test ./server/consensus -run 'TestPowerLoss|TestAFailedSync' -v -timeout 2h -args -power.points $(POINTS) -sync.failures 200
+
+corrupt: ## CASES=500 times a file is damaged, of one server and of one of three
+	$(GO) test ./server/storage -v -timeout 2h -args -corrupt.cases $(CASES)
+
+determinism: ## OPERATIONS=10000000 through replicas that live, that are restored all the time, and that replay from empty
+	$(GO) test ./server/state -run TestReplicasStayEqual -v -timeout 2h -args -determinism.operations $(OPERATIONS)
+
+planted: ## plants one bug after the other and demands that a suite finds it within five minutes
+	$(GO) test -tags planted ./internal/planted -run TestEveryBugIsCaught -v -timeout 2h
 
 microbench: ## every Go benchmark of the core once: trees of 1,000 and 1,000,000 nodes, codecs, apply, watches, snapshots
 	$(GO) test ./znode ./session ./wire ./server/state ./server/watch -run '^$$' -bench . -benchtime 0.3s -benchmem
