@@ -118,6 +118,9 @@ func TestConnectionsLeaveDescriptorsForTheLog(t *testing.T) {
 			t.Errorf("%d files, %d configured: %d connections, %q, %v; want %d", test.files, test.configured, c.ConnectionsMax, said, err, test.want)
 		}
 	}
+	if err := (&Config{ConnectionsMax: -1}).validate(); err == nil || !strings.Contains(err.Error(), "-1 client connections") {
+		t.Errorf("fewer than none: %v", err)
+	}
 	log := zerolog.New(io.Discard)
 	_, err := Start(Config{
 		DataDir: filepath.Join(t.TempDir(), "data"), ClientAddr: "127.0.0.1:0", RaftAddr: freeAddr(t), Log: &log,

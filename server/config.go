@@ -82,6 +82,9 @@ func (c *Config) validate() error {
 	if len(c.Members) == 0 {
 		c.Members = map[uint64]string{c.ID: c.RaftAddr}
 	}
+	if c.ConnectionsMax < 0 {
+		return fmt.Errorf("at most %d client connections: give a number above zero, or none for the default", c.ConnectionsMax)
+	}
 	if c.ConnectionsMax == 0 {
 		c.ConnectionsMax = connectionsMaxDefault
 	}

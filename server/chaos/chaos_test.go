@@ -75,6 +75,10 @@ func conduct(t *testing.T, cfg chaos.Config, names string) chaos.Summary {
 		t.Errorf("%v; see %s", err, cfg.Dir)
 	case len(summary.Violations) > 0:
 		t.Errorf("%d violations; see %s", len(summary.Violations), cfg.Dir)
+	case summary.Undecided > 0:
+		t.Errorf("of %d rounds nobody knows whether they were right; see %s", summary.Undecided, cfg.Dir)
+	case summary.Operations <= summary.Unknowns || len(summary.Faults) == 0:
+		t.Errorf("%d operations with %d unknown under %d kinds of faults: nothing was tested", summary.Operations, summary.Unknowns, len(summary.Faults))
 	default:
 		if err := os.RemoveAll(cfg.Dir); err != nil {
 			t.Error(err)

@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -109,6 +111,14 @@ func (f *failedSync) begin(ctx context.Context) (string, error) {
 	return "every fsync of " + f.name(f.server) + " fails", f.start(ctx, f.cluster.PID(f.server))
 }
 
+func (f *failedSync) happened() bool {
+	if f.cmd == nil {
+		return false
+	}
+	failed, err := f.injected()
+	return err == nil && failed
+}
+
 func (f *failedSync) end(ctx context.Context) error {
 	if f.cmd == nil {
 		return nil
@@ -172,6 +182,13 @@ func (f *slowSync) begin(ctx context.Context) (string, error) {
 	return fmt.Sprintf("every fsync of %s takes %v longer", told, f.by), errors.Join(errs...)
 }
 
+func (f *slowSync) happened() bool {
+	return slices.ContainsFunc(f.injections, func(t *injection) bool {
+		slowed, err := t.injected()
+		return err == nil && slowed
+	})
+}
+
 func (f *slowSync) end(context.Context) error {
 	var errs []error
 	for _, t := range f.injections {
@@ -186,6 +203,7 @@ type full struct {
 	victim
 	room   int64 // bytes that are left
 	server int
+	logged int // bytes that it had written into its log before
 }
 
 func newFull(s *site) fault {
@@ -203,13 +221,21 @@ func (s *site) room() int64 {
 func (f *full) begin(ctx context.Context) (string, error) {
 	f.server = f.resolve(ctx, f.victim)
 	f.excused[f.server] = true
+	f.logged = len(f.log(f.server))
 	return fmt.Sprintf("%d KiB are left on the disk of %s", f.room>>10, f.name(f.server)), fill(f.filler(), f.room)
 }
 
 func (f *full) filler() string { return filepath.Join(f.disks[f.server], "filler") }
 
-func (f *full) end(context.Context) error {
-	return errors.Join(os.Remove(f.filler()), f.up(f.server))
+func (f *full) end(ctx context.Context) error {
+	err := os.Remove(f.filler())
+	if said := f.log(f.server); strings.Contains(said[min(f.logged, len(said)):], syscall.ENOSPC.Error()) {
+		// It may be about to end, and would later be taken for one that has ended without a fault.
+		ending, cancel := context.WithTimeout(ctx, stopWait)
+		defer cancel()
+		_, _ = f.cluster.Ended(ending, f.server) // or it goes on
+	}
+	return errors.Join(err, f.up(f.server))
 }
 
 // fill writes a file that leaves room bytes on its file system.

@@ -3,7 +3,7 @@
 //
 //	         Run: rounds of some 30 s, all from one seed
 //	             │
-//	Config.Load ─┤  clients ──▶ history.History ──▶ history.Check
+//	Config.Load ─┤  clients ──▶ history.History ──▶ history.CheckHistory
 //	             │     │
 //	             │     ▼  Network: a TUN device per server, each in a namespace of its own; this process carries every packet
 //	             │  coxswain serve × 3 or 5   (process.Cluster)
@@ -18,7 +18,10 @@
 //     machine makes of it does not.
 //   - A kind of fault that this machine cannot make is named, with the reason, before the first round and in the summary.
 //   - What a violation needs to be understood is kept in a directory that is named: the history, what was found, the servers'
-//     logs. Nothing else stays: namespaces and mounts are removed, also those of a run that was killed, by the next one.
+//     logs. So is a history of which the check could not decide whether it is right. Nothing else stays: namespaces and mounts are
+//     removed, also those of a run that was killed, by the next one.
+//   - A fault counts in the summary only if it has hurt somebody: not a SIGSTOP of a server that was down, nor failing fsyncs of
+//     one that made none.
 //   - No packet passes between two servers, or between them and the clients, but through the Network. Dropping is silent, as in
 //     a real partition: nobody gets an error at once.
 //
@@ -29,6 +32,6 @@
 //
 // # What it does not do
 //
-// It makes no load and judges no history: that is internal/workload's and internal/history's. It does not lose power
-// (server/storage does), and it cannot repeat a run exactly (server/simulation can).
+// It makes no load and judges no history: that is internal/workload's and internal/history's. It does not lose power (the tests of
+// server/consensus do), and it cannot repeat a run exactly (server/simulation can).
 package chaos

@@ -24,8 +24,8 @@ func (r *run) keep(n int, found []string, recorded *history.History) (string, er
 	}
 	errs := []error{os.WriteFile(filepath.Join(dir, "found.txt"), text, 0o644)}
 	if recorded != nil {
-		text, err := json.Marshal(recorded)
-		errs = append(errs, err, os.WriteFile(filepath.Join(dir, "history.json"), text, 0o644))
+		_, err := r.keepHistory(filepath.Join(filepath.Base(dir), "history.json"), recorded)
+		errs = append(errs, err)
 	}
 	c := r.site.cluster
 	for i := range c.Len() {
@@ -37,6 +37,16 @@ func (r *run) keep(n int, found []string, recorded *history.History) (string, er
 		errs = append(errs, err, os.WriteFile(filepath.Join(dir, filepath.Base(c.LogFile(i))), log, 0o644))
 	}
 	return dir, errors.Join(errs...)
+}
+
+// keepHistory writes a history into a file below Config.Dir and returns which.
+func (r *run) keepHistory(name string, recorded *history.History) (string, error) {
+	file := filepath.Join(r.Dir, name)
+	text, err := json.Marshal(recorded)
+	if err != nil {
+		return "", err
+	}
+	return file, os.WriteFile(file, text, 0o644)
 }
 
 // threads tells, where /proc does, whether each thread of a process runs, and if not what it waits for in the kernel.

@@ -15,6 +15,12 @@ type fault interface {
 	end(ctx context.Context) error
 }
 
+// doubtful is a fault that may come to nothing, because its victim was down or has not done what would have been hurt.
+type doubtful interface {
+	// happened reports whether it has hurt. It is asked right before end.
+	happened() bool
+}
+
 // area is what a fault touches: no two faults of one area are on at the same time.
 type area uint8
 

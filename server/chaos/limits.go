@@ -21,7 +21,8 @@ const (
 	leaderWait = time.Second
 	// readyWait is for a server that was restarted in order: the service's own limit for coming back (P12).
 	readyWait = 10 * time.Second
-	// stopWait is how long after a failed fsync a server may still be there: it has to write a trace of its goroutines.
+	// stopWait is how long after a failed fsync, or a full disk, a server may still be there: it has to write a trace of its
+	// goroutines.
 	stopWait = 2 * time.Second
 	// transferEvery is the time between two transfers: less than an election takes, with the start of a process.
 	transferEvery = 200 * time.Millisecond

@@ -56,17 +56,20 @@ type pause struct {
 	*site
 	victim
 	paused int
+	runs   bool // it was not down
 }
 
 func newPause(s *site) fault { return &pause{site: s, victim: s.pick()} }
 
 func (f *pause) begin(ctx context.Context) (string, error) {
 	f.paused = f.resolve(ctx, f.victim)
-	if !f.cluster.Running(f.paused) {
+	if f.runs = f.cluster.Running(f.paused); !f.runs {
 		return "SIGSTOP of " + f.name(f.paused) + ", which is down", nil
 	}
 	return "SIGSTOP of " + f.name(f.paused), f.cluster.Pause(f.paused)
 }
+
+func (f *pause) happened() bool { return f.runs }
 
 func (f *pause) end(context.Context) error {
 	if !f.cluster.Running(f.paused) {

@@ -14,7 +14,8 @@ import (
 	"github.com/coxswain-io/coxswain/internal/history"
 )
 
-// round hurts the cluster under one load, heals it, and judges. It returns what was against the rules.
+// round hurts the cluster under one load, heals it, and judges. It returns what was against the rules, with an error of the run
+// what had been found until then.
 func (r *run) round(ctx context.Context, n int) (found []string, err error) {
 	rng := rand.New(rand.NewPCG(r.Seed, uint64(n)))
 	r.site.rng = rng
@@ -52,7 +53,7 @@ func (r *run) round(ctx context.Context, n int) (found []string, err error) {
 	load.Wait()
 	switch {
 	case err != nil:
-		return nil, err
+		return found, err
 	case limited.Err() != nil && ctx.Err() == nil:
 		found = append(found, fmt.Sprintf("P12: the load had not ended %v after the last fault", loadWait))
 	case failed != nil:
@@ -72,6 +73,13 @@ func (r *run) round(ctx context.Context, n int) (found []string, err error) {
 			return found, err
 		}
 		return append(found, "kept in "+dir), nil
+	}
+	if report.Undecided {
+		file, err := r.keepHistory(fmt.Sprintf("undecided-%d.json", n), recorded)
+		if err != nil {
+			return nil, err
+		}
+		r.Tell("  it is not decided whether there is an order of the operations that explains all answers: see %s", file)
 	}
 	return nil, r.clear(ctx, root)
 }
@@ -135,7 +143,7 @@ func (r *run) agree(ctx context.Context) []string {
 func (r *run) clear(ctx context.Context, root string) error {
 	for {
 		err := r.remove(ctx, root)
-		if err == nil || !client.Retryable(err) || ctx.Err() != nil {
+		if err == nil || !client.Retryable(err) && !client.Unknown(err) || ctx.Err() != nil {
 			return err
 		}
 	}

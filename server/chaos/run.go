@@ -56,6 +56,7 @@ func Run(ctx context.Context, cfg Config) (summary Summary, err error) {
 		}
 		r.summary.Rounds++
 		if err != nil {
+			r.summary.Violations = found
 			return summary, fmt.Errorf("seed %d, round %d: %w", cfg.Seed, n, err)
 		}
 		r.summary.Processes.measure(r.site.cluster)
@@ -171,7 +172,6 @@ func (r *run) hurt(ctx context.Context, plan []episode) error {
 			told, err := f.begin(ctx)
 			on = append(on, f)
 			r.Tell("  %s: %s", k.Name, told)
-			r.summary.Faults[k.Name]++
 			if failed = err; failed != nil {
 				break
 			}
@@ -179,7 +179,12 @@ func (r *run) hurt(ctx context.Context, plan []episode) error {
 		if failed == nil {
 			failed = pass(ctx, e.hold)
 		}
-		for _, f := range on {
+		for i, f := range on {
+			if d, ok := f.(doubtful); !ok || d.happened() {
+				r.summary.Faults[e.kinds[i].Name]++
+			} else {
+				r.Tell("  %s: it has hurt nobody", e.kinds[i].Name)
+			}
 			failed = errors.Join(failed, f.end(context.WithoutCancel(ctx)))
 		}
 		if failed != nil {

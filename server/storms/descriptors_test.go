@@ -77,7 +77,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 	if _, err := crowd.each((*guest).answered); err != nil {
 		t.Fatal(err)
 	}
-	if came > c.Len()*files || refused == 0 {
+	if came == 0 || came > c.Len()*files || refused == 0 {
 		t.Errorf("%d came and %d were refused: there were not more than there is room for", came, refused)
 	}
 	open := make([]int, c.Len())

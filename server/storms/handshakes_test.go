@@ -35,7 +35,7 @@ func (g *guest) drip(silent bool) (time.Duration, error) {
 	for {
 		select {
 		case <-tick.C:
-			if !silent {
+			if !silent && len(hello) > 1 { // never the whole of it
 				_, _ = g.socket.Write(hello[:1]) // fails when it is cut
 				hello = hello[1:]
 			}
