@@ -92,14 +92,24 @@ func (l *bridgedLogger) Warningf(format string, args ...any) {
 // Errorf writes a warning: an error for Dragonboat, such as a peer that cannot be reached, is none for the cluster.
 func (l *bridgedLogger) Errorf(format string, args ...any) { l.write(zerolog.WarnLevel, format, args) }
 
-// Panicf writes an error and panics. Dragonboat calls it where it cannot go on; it relies on not returning.
+// Panicf writes an error that says what to do, and panics. Dragonboat calls it where it cannot go on; it relies on not returning.
 func (l *bridgedLogger) Panicf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if log := l.bridge.target(); log != nil {
-		log.Error().Str("from", "dragonboat/"+l.pkg).Msg("the log cannot go on, the process stops; " +
-			"check the disk and this server's data directory before starting it again: " + text)
+		log.Error().Str("from", "dragonboat/"+l.pkg).Msg("the log cannot go on, the process stops: " + remedy(text) + ": " + text)
 	}
 	panic(text)
+}
+
+const replaceServer = "remove this server from the cluster and add a new one with an id that was never used"
+
+// remedy is what an operator can do about a panic of Dragonboat.
+func remedy(text string) string {
+	if strings.Contains(text, "invalid commitTo") {
+		return "this server has acknowledged entries that are not in its log any more, because the end of the log was lost or the data " +
+			"directory is an old copy: do not start it again, " + replaceServer
+	}
+	return "check the disk of the data directory before starting it again; if it is then refused, or stops in the same way, " + replaceServer
 }
 
 func (l *bridgedLogger) write(level zerolog.Level, format string, args []any) {

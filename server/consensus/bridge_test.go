@@ -61,6 +61,18 @@ func TestDragonboatsLinesReachTheLogOpenedLast(t *testing.T) {
 	raft.Warningf("nobody listens")
 }
 
+// Whoever finds a server that has ended reads what to do.
+func TestAPanicComesWithItsRemedy(t *testing.T) {
+	for text, want := range map[string]string{
+		"invalid commitTo index 7, lastIndex() 3": "do not start it again, " + replaceServer,
+		"input/output error":                      "check the disk",
+	} {
+		if got := remedy(text); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
 func TestReasonsHaveNamesAndRefusalsKeepTheirCause(t *testing.T) {
 	for r := ReasonConfig; r <= ReasonInterrupted; r++ {
 		if r.Error() == "unknown reason" {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -301,6 +303,33 @@ func TestAFollowerThatIsFarBehindGetsASnapshot(t *testing.T) {
 	barrierOn(t, late)
 	if got := len(sameLedgers(t, nodes)); got != 101 {
 		t.Errorf("%d commands, want 101", got)
+	}
+	if late.machine.recoveries() == 0 {
+		t.Error("the follower was not sent a snapshot")
+	}
+}
+
+// The log has the paths of snapshots as they were when they were written. A leader whose data directory was moved since sends
+// them from where they are.
+func TestAMovedLeaderSendsItsSnapshot(t *testing.T) {
+	nodes := newCluster(t, 3, func(c *Config) { c.SnapshotEntries = 20 })
+	late := nodes[2]
+	late.stop(t)
+	for i := range 100 {
+		submit(t, nodes[i%2], fmt.Sprint("write ", i))
+	}
+	for _, n := range nodes[:2] {
+		n.stop(t)
+		to := filepath.Join(t.TempDir(), "moved")
+		if err := os.Rename(n.cfg.DataDir, to); err != nil {
+			t.Fatal(err)
+		}
+		n.cfg.DataDir = to
+	}
+	startAll(t, nodes)
+	barrierOn(t, late)
+	if got := len(sameLedgers(t, nodes)); got != 100 {
+		t.Errorf("%d commands, want 100", got)
 	}
 	if late.machine.recoveries() == 0 {
 		t.Error("the follower was not sent a snapshot")

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lni/vfs"
 	"github.com/rs/zerolog"
 )
 
@@ -68,6 +69,8 @@ type Config struct {
 	Fatal func(error)
 	// Interrupt, when closed, makes Open give up waiting for other members or for being added. May be nil.
 	Interrupt <-chan struct{}
+
+	medium medium // what DataDir is on; a test's if it is not nil
 }
 
 // complete checks the configuration and fills in defaults.
@@ -86,6 +89,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.LeaderChanged == nil {
 		c.LeaderChanged = func(uint64, uint64) {}
+	}
+	if c.medium == nil {
+		c.medium = hardDisk{vfs.Default}
 	}
 	if c.Fatal == nil {
 		log := c.Log

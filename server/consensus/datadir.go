@@ -16,6 +16,7 @@ const (
 	lockName     = "lock"          // held while a process runs on the directory
 	identityName = "identity.json" // whose data this is
 	bootName     = "boot"          // how often it was started
+	bootCopyName = "boot.copy"     // the same, written after it
 	startingName = "starting"      // exists from before the log's directory does until the first start is complete
 )
 
@@ -25,17 +26,18 @@ const (
 //
 // So an empty place for the log is taken for a first start only while the replica cannot have promised anything yet.
 type dataDir struct {
-	path string
-	lock *os.File
+	path   string
+	medium medium
+	lock   *os.File
 }
 
 // openDataDir makes the directory if necessary and locks it.
-func openDataDir(path string) (*dataDir, error) {
+func openDataDir(path string, m medium) (*dataDir, error) {
 	unwritable := func(err error) error {
 		return &Refusal{Reason: ReasonNotWritable, Detail: fmt.Sprintf("data directory %s cannot be used: "+
 			"make it a directory that this user may write, or choose another one", path), Err: err}
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := makeDirectory(path, m); err != nil {
 		return nil, unwritable(err)
 	}
 	info, err := os.Stat(path)
@@ -59,7 +61,25 @@ func openDataDir(path string) (*dataDir, error) {
 		return nil, &Refusal{Reason: ReasonLocked, Detail: fmt.Sprintf("another coxswain is running on data directory %s: "+
 			"stop it first, or give this one a directory of its own", path)}
 	}
-	return &dataDir{path: path, lock: lock}, nil
+	return &dataDir{path: path, medium: m, lock: lock}, nil
+}
+
+// makeDirectory makes a directory and those above it that do not exist. Its name is on the disk before anything in it is
+// acknowledged.
+func makeDirectory(path string, m medium) error {
+	if _, err := m.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	above := filepath.Dir(path)
+	if above != path {
+		if err := makeDirectory(above, m); err != nil {
+			return err
+		}
+	}
+	if err := m.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	return syncDirectory(above, m)
 }
 
 // closeToOthers takes the directory's permissions away from everybody else, unless it seems to be somebody else's: nobody
@@ -102,7 +122,7 @@ func (d *dataDir) beginFirstStart() error {
 	if err := d.write(startingName, []byte("a first start is under way; this replica has not run yet\n")); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(d.raft()); err != nil {
+	if err := d.medium.RemoveAll(d.raft()); err != nil {
 		return err
 	}
 	return d.sync()
@@ -110,13 +130,14 @@ func (d *dataDir) beginFirstStart() error {
 
 // endFirstStart removes the mark: from now on a missing log is a lost log.
 func (d *dataDir) endFirstStart() error {
-	if err := os.Remove(d.file(startingName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.medium.Remove(d.file(startingName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return d.sync()
 }
 
-// nextBoot counts this start. The number is on disk before it is returned.
+// nextBoot counts this start. The number is on disk before it is returned. It must never be one that was used before, as the
+// entries of an earlier start are refused; so a number that damage has made smaller is mended from the copy, if there is one.
 func (d *dataDir) nextBoot(first bool) (uint64, error) {
 	var boot uint64
 	text, err := os.ReadFile(d.file(bootName))
@@ -129,8 +150,17 @@ func (d *dataDir) nextBoot(first bool) (uint64, error) {
 	case !errors.Is(err, fs.ErrNotExist) || !first:
 		return 0, d.identityLost(bootName, err)
 	}
+	if text, err := os.ReadFile(d.file(bootCopyName)); err == nil {
+		if copied, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 63); err == nil {
+			boot = max(boot, copied)
+		}
+	}
 	boot++
-	return boot, d.write(bootName, []byte(strconv.FormatUint(boot, 10)+"\n"))
+	content := []byte(strconv.FormatUint(boot, 10) + "\n")
+	if err := d.write(bootName, content); err != nil {
+		return 0, err
+	}
+	return boot, d.write(bootCopyName, content)
 }
 
 func (d *dataDir) identityLost(name string, err error) error {
@@ -146,7 +176,7 @@ func (d *dataDir) write(name string, content []byte) (err error) {
 			err = &Refusal{Reason: ReasonNotWritable, Detail: fmt.Sprintf("cannot write %s: check the disk and the permissions", d.file(name)), Err: err}
 		}
 	}()
-	f, err := os.OpenFile(d.file(name+".new"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := d.medium.OpenFile(d.file(name+".new"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -155,15 +185,17 @@ func (d *dataDir) write(name string, content []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(d.file(name+".new"), d.file(name)); err != nil {
+	if err := d.medium.Rename(d.file(name+".new"), d.file(name)); err != nil {
 		return err
 	}
 	return d.sync()
 }
 
 // sync makes names in the directory durable.
-func (d *dataDir) sync() error {
-	f, err := os.Open(d.path)
+func (d *dataDir) sync() error { return syncDirectory(d.path, d.medium) }
+
+func syncDirectory(path string, m medium) error {
+	f, err := m.OpenDir(path)
 	if err != nil {
 		return err
 	}

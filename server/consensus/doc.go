@@ -18,6 +18,7 @@
 //	  lock           held while a process runs on it
 //	  identity.json  format, cluster, replica, host name, raft address, first members
 //	  boot           number of starts
+//	  boot.copy      the same: the number must never be smaller than it was, see nextBoot
 //	  starting       only during a first start
 //	  raft/          Dragonboat's
 //
@@ -33,6 +34,13 @@
 //     snapshot is missing or damaged; an empty one for a replica that the other members know to have run before, or to
 //     have removed.
 //     Damage that shows later ends the process: [Config.Fatal], or a panic of Dragonboat.
+//   - A start looks at the files before Dragonboat does, which takes some damage for a new log, or ignores it: the list of tan's
+//     log files (checkManifests), the records in them (cutSegments), the newest snapshot, whether the log knows of it, and the
+//     files with Dragonboat's own identity. What is left for later is a damaged record in a log file that was closed: tan finds it
+//     by its checksum when it reads it.
+//   - A sync that fails ends the process: what it has not written is lost, though another sync would say that all is well. What
+//     was acknowledged before is there when it starts again.
+//   - A data directory may be moved to another place on the same host. It belongs to the host's name and to the raft address.
 //   - The raft port reads no more than a frame may have, allocates only for what has come, and hands to Dragonboat only
 //     messages that a member may send; Dragonboat's own port does none of this. Without TLS it is not opened to other
 //     machines unless that is asked for by name. With TLS, 1.3 only, both sides show a certificate of the peers' CA, and
@@ -97,8 +105,9 @@
 // would help no sooner after a start, take more space and need a goroutine. Steps of 64 KiB and of 1 MiB could not be told
 // from it. After a crash the zeros, and a last record that is torn, are cut off before tan looks; a broken record with whole
 // ones behind it was synced, and the log is refused. For: nearly every sync is cheaper, and one in hundreds as slow as all
-// were. Against: up to twice the bytes written when writes are few and small; and a log whose very last record was damaged
-// later, not torn, cannot be told from one after a crash.
+// were. Against: up to twice the bytes written when writes are few and small; and a log whose end was damaged or cut off later,
+// not torn, cannot be told from one after a crash. That all of a log file is gone can: the first sync of one with records leaves a
+// file 000123.used beside it.
 //
 // tan and not pebble, for speed: set of 100 bytes, three servers and the load on two cores, medians of four interleaved
 // rounds. tan has both of the above; pebble could have neither, its factory is internal to Dragonboat.
@@ -120,6 +129,13 @@
 //
 // All methods of [Log] may be called by any goroutine. Machine.Apply, Snapshot and Recover are called one at a time by
 // Dragonboat's goroutines; Snapshot.WriteTo and Booted concurrently with them. Close waits for every goroutine.
+//
+// # Disks
+//
+// All that must survive a loss of power is written through a medium: a test puts one in its place that traces each write and
+// sync. From the trace it makes what a disk may hold when the power fails, at each sync: nothing that was not synced, or any of
+// it, sector by sector; or all of it, as when the process is killed. On that it starts the servers again. testdata keeps what
+// each format has written, down to a whole data directory, and every release must read it.
 //
 // # What it does not do
 //

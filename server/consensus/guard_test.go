@@ -8,9 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lni/dragonboat/v4/raftpb"
+	"github.com/lni/vfs"
 )
 
 // refusedFor checks that err is a refusal for reason whose message contains all of words.
@@ -372,5 +376,64 @@ func TestASnapshotThatTheMachineRejectsEndsTheProcess(t *testing.T) {
 		if !strings.Contains(string(out), w) {
 			t.Errorf("output does not say %q:\n%s", w, out)
 		}
+	}
+}
+
+// A server whose number of starts goes back would never be ready: what it writes would be taken for that of an earlier start.
+func TestANumberOfStartsThatIsTooSmallIsMended(t *testing.T) {
+	n := single(t)
+	n.start(t)
+	n.stop(t)
+	n.start(t)
+	n.stop(t)
+	if err := os.WriteFile(filepath.Join(n.cfg.DataDir, bootName), []byte("1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.start(t)
+	if boot := n.log.Boot(); boot < 3 {
+		t.Errorf("boot %d after two starts", boot)
+	}
+}
+
+func TestDamagedFilesOfTheHostAreNamed(t *testing.T) {
+	n := single(t)
+	for _, name := range hostFiles {
+		path := filepath.Join(n.cfg.raftDir(), name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		flipped := slices.Clone(whole)
+		flipped[len(flipped)-1] ^= 1
+		for _, damaged := range [][]byte{nil, whole[:len(whole)-1], flipped} {
+			if err := os.WriteFile(path, damaged, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			refusedFor(t, n.open(), ReasonLog, path+" is damaged", "bring the data directory back")
+		}
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.start(t)
+}
+
+// Without the record of its snapshot in the log, Dragonboat would remove the snapshot and begin with nothing.
+func TestALogThatHasForgottenItsSnapshotIsRefused(t *testing.T) {
+	n, _ := snapshotted(t)
+	dir := t.TempDir()
+	disk := newStore(t, newSegmentFS(hardDisk{vfs.Default}))
+	defer disk.close()
+	if err := os.CopyFS(dir, os.DirFS(n.cfg.raftDir())); err != nil {
+		t.Fatal(err)
+	}
+	if err := disk.db.SaveBootstrapInfo(shardID, 1, raftpb.Bootstrap{Addresses: n.cfg.Members}); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkKnowsSnapshot(disk.db, dir); err == nil {
+		t.Error("a log that knows of no snapshot was accepted beside one")
+	}
+	if err := checkKnowsSnapshot(disk.db, t.TempDir()); err != nil {
+		t.Errorf("without a snapshot: %v", err)
 	}
 }

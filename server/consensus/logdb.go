@@ -1,6 +1,10 @@
 package consensus
 
 import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/lni/dragonboat/v4/config"
@@ -18,7 +22,36 @@ func (f thriftyLogs) Create(host config.NodeHostConfig, busy config.LogDBCallbac
 	if err != nil {
 		return nil, err
 	}
-	return newThriftyLog(db), nil
+	if err := checkKnowsSnapshot(db, host.NodeHostDir); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	log := newThriftyLog(db)
+	log.home = dirs[0]
+	return log, nil
+}
+
+// checkKnowsSnapshot refuses a log that does not know of the newest snapshot below raftDir. A snapshot without a flag was
+// recorded in the log before, see snapshotFlag; a log that has lost the record has lost all behind it too, and Dragonboat
+// would remove the snapshot.
+func checkKnowsSnapshot(db raftio.ILogDB, raftDir string) error {
+	path, err := newestSnapshot(raftDir)
+	if err != nil || path == "" {
+		return err
+	}
+	replicas, err := db.ListNodeInfo()
+	if err != nil {
+		return err
+	}
+	for _, r := range replicas {
+		known, err := db.GetSnapshot(r.ShardID, r.ReplicaID)
+		if err != nil {
+			return err
+		}
+		if name := fmt.Sprintf("snapshot-%016X.gbsnap", known.Index); name < filepath.Base(path) {
+			return fmt.Errorf("a log file is damaged: the log does not know of the snapshot %s", path)
+		}
+	}
+	return nil
 }
 
 // thriftyLog is a log store that does not save an update which only moves the commit index. It remembers that index, and
@@ -33,6 +66,7 @@ func (f thriftyLogs) Create(host config.NodeHostConfig, busy config.LogDBCallbac
 // Methods not declared here are the store's own: they touch no state.
 type thriftyLog struct {
 	raftio.ILogDB
+	home string // the directory below which the replica's snapshots are; empty: where the log says
 
 	mu sync.Mutex // held while anything is saved, and while entries are read
 	// states are the newest states of the replicas: term and vote as on disk, the commit index perhaps newer. Guarded by mu.
@@ -117,6 +151,23 @@ func (l *thriftyLog) ReadRaftState(shard, replica, lastIndex uint64) (raftio.Raf
 		l.states[id] = read.State
 	}
 	return read, nil
+}
+
+// GetSnapshot implements ILogDB. The log has the path at which the snapshot was written. The data directory may have been
+// moved or brought back elsewhere since, and a leader that has to send a snapshot which is not there ends by a panic.
+func (l *thriftyLog) GetSnapshot(shard, replica uint64) (raftpb.Snapshot, error) {
+	snapshot, err := l.ILogDB.GetSnapshot(shard, replica)
+	if err == nil && l.home != "" && snapshot.Filepath != "" {
+		snapshot.Filepath = moved(snapshot.Filepath, l.home)
+	}
+	return snapshot, err
+}
+
+// moved is where a snapshot's file is now: snapshot-part-P/snapshot-S-R/snapshot-I/snapshot-I.gbsnap below home.
+func moved(path, home string) string {
+	const names = 4
+	parts := strings.Split(filepath.ToSlash(path), "/")
+	return filepath.Join(home, filepath.Join(parts[max(0, len(parts)-names):]...))
 }
 
 // IterateEntries implements ILogDB. tan reads on to the end of a file, and would call it damaged if another goroutine had

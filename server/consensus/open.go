@@ -28,7 +28,7 @@ func Open(cfg Config, m Machine) (*Log, error) {
 	l.submissions.waiting = make(map[uint64]chan struct{})
 	l.barrier.wake = make(chan struct{}, 1)
 	l.stats = newStats(l)
-	if l.dir, err = openDataDir(cfg.DataDir); err != nil {
+	if l.dir, err = openDataDir(cfg.DataDir, cfg.medium); err != nil {
 		l.end()
 		return nil, err
 	}

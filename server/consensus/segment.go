@@ -2,9 +2,11 @@ package consensus
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,29 +17,29 @@ import (
 // segmentFS is the disk as Dragonboat sees it. The log files that tan makes are [segment]s; everything else is passed
 // on as it is. May be used by any goroutine.
 type segmentFS struct {
-	vfs.FS
+	medium
 
 	mu   sync.Mutex
 	open map[string]*segment // by path, those that are being written
 }
 
-func newSegmentFS() *segmentFS {
-	return &segmentFS{FS: vfs.Default, open: make(map[string]*segment)}
+func newSegmentFS(m medium) *segmentFS {
+	return &segmentFS{medium: m, open: make(map[string]*segment)}
 }
 
 // Create reserves the room of a whole segment, if name is one's, so that a full disk shows here and not in the middle.
 func (fs *segmentFS) Create(name string) (vfs.File, error) {
 	if !isSegment(name) {
-		return fs.FS.Create(name)
+		return fs.medium.Create(name)
 	}
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+	file, err := fs.medium.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return nil, err
 	}
-	if err := reserve(file, segmentBytes); err != nil {
+	if err := file.reserve(segmentBytes); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	s := &segment{File: file, fs: fs}
+	s := &segment{mediumFile: file, fs: fs}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.open[name] = s
@@ -53,11 +55,20 @@ func (fs *segmentFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error)
 	if s != nil {
 		written = s.written.Load()
 	}
-	file, err := fs.FS.Open(name, opts...)
+	file, err := fs.medium.Open(name, opts...)
 	if err != nil || s == nil {
 		return file, err
 	}
 	return segmentReader{File: file, written: io.NewSectionReader(file, 0, written)}, nil
+}
+
+// RemoveAll removes the mark of a segment behind it.
+func (fs *segmentFS) RemoveAll(name string) error {
+	err := fs.medium.RemoveAll(name)
+	if err == nil && isSegment(name) {
+		err = fs.medium.RemoveAll(markOf(name))
+	}
+	return err
 }
 
 func (fs *segmentFS) forget(s *segment) {
@@ -79,16 +90,17 @@ const segmentSuffix = ".log"
 //	[written, zeroed)  zeros on the disk, cut off by Close; after a crash by cutSegments
 //	[zeroed, ...)      reserved, not yet part of the file
 type segment struct {
-	*os.File
+	mediumFile
 	fs *segmentFS
 
 	written atomic.Int64
 	zeroed  int64 // owned by the writer; a multiple of segmentPage
+	marked  atomic.Bool
 }
 
 // Write appends p, which is not retained.
 func (s *segment) Write(p []byte) (int, error) {
-	n, err := s.File.WriteAt(p, s.written.Load())
+	n, err := s.mediumFile.WriteAt(p, s.written.Load())
 	end := s.written.Add(int64(n))
 	if err == nil && end > s.zeroed {
 		s.zeroAhead(end)
@@ -103,22 +115,51 @@ func (s *segment) zeroAhead(end int64) {
 		return
 	}
 	// Zeros only save time: if they cannot be written the log goes on without.
-	if n, err := s.File.WriteAt(zeros[:to-end], end); err == nil {
+	if n, err := s.mediumFile.WriteAt(zeros[:to-end], end); err == nil {
 		s.zeroed = end + int64(n)
 	}
 }
 
 var zeros [segmentZeros + segmentPage]byte
 
-// Sync returns when everything written before is on disk.
-func (s *segment) Sync() error { return syncData(s.File) }
+// Sync returns when everything written before is on disk. tan ends the process when it fails, by a panic with this error and
+// without a line in the log.
+func (s *segment) Sync() error {
+	used := s.written.Load() > 0
+	err := s.syncData()
+	if err == nil && used && !s.marked.Load() {
+		err = s.mark()
+	}
+	if err != nil {
+		return fmt.Errorf("the log cannot go on, the process stops: %s: %w", remedy(""), err)
+	}
+	return nil
+}
+
+// mark makes a file that says that the segment has records. Without it one that was emptied could not be told from one that a
+// crash has left before its first record.
+func (s *segment) mark() error {
+	name := markOf(s.Name())
+	file, err := s.fs.medium.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Sync(), file.Close(), syncDirectory(filepath.Dir(name), s.fs.medium)); err != nil {
+		return err
+	}
+	s.marked.Store(true)
+	return nil
+}
+
+// markOf is the name of the file that says that a segment has records.
+func markOf(segment string) string { return strings.TrimSuffix(segment, segmentSuffix) + ".used" }
 
 // Close cuts the file to its records and syncs it: tan may have made the next segment between a write and its Sync,
 // which then syncs the next one.
 func (s *segment) Close() error {
-	err := errors.Join(s.File.Truncate(s.written.Load()), syncData(s.File))
+	err := errors.Join(s.Truncate(s.written.Load()), s.syncData())
 	s.fs.forget(s)
-	return errors.Join(err, s.File.Close())
+	return errors.Join(err, s.mediumFile.Close())
 }
 
 // segmentReader reads the records of a segment as far as it was written when it was opened.

@@ -3,10 +3,12 @@ package consensus
 import (
 	"syscall"
 	"testing"
+
+	"github.com/lni/vfs"
 )
 
 func TestASegmentReservesItsRoom(t *testing.T) {
-	s := newStore(t, newSegmentFS())
+	s := newStore(t, newSegmentFS(hardDisk{vfs.Default}))
 	defer s.close()
 	var stat syscall.Stat_t
 	if err := syscall.Stat(newestSegment(t, s.dir), &stat); err != nil {

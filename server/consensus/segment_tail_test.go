@@ -12,13 +12,14 @@ import (
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/lni/vfs"
 )
 
 func TestAfterACrashAllThatWasSavedIsReadAndNothingElse(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(3, seed))
-			s := newStore(t, newSegmentFS())
+			s := newStore(t, newSegmentFS(hardDisk{vfs.Default}))
 			defer func() { s.close() }()
 			for range 1 + rng.IntN(5) {
 				for range 1 + rng.IntN(60) {
@@ -38,7 +39,7 @@ func TestATornLastRecordIsCutOff(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(4, seed))
-			s := newStore(t, newSegmentFS())
+			s := newStore(t, newSegmentFS(hardDisk{vfs.Default}))
 			defer s.close()
 			for range 1 + rng.IntN(40) {
 				s.save(randomSize(rng), rng)
@@ -122,7 +123,7 @@ func TestADamagedRecordWithWholeOnesBehindItIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(5, 5))
-			s := newStore(t, newSegmentFS())
+			s := newStore(t, newSegmentFS(hardDisk{vfs.Default}))
 			defer s.close()
 			s.save(100, rng)
 			path := newestSegment(t, s.dir)
@@ -165,7 +166,7 @@ func TestADamagedRecordIsRefusedAlsoIfTheWholeOnesAreInItsBlock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(8, 8))
-			s := newStore(t, newSegmentFS())
+			s := newStore(t, newSegmentFS(hardDisk{vfs.Default}))
 			defer s.close()
 			s.save(300, rng)
 			from := writtenOf(t, newestSegment(t, s.dir))
@@ -208,7 +209,7 @@ func TestWhatLooksLikeARecordInTheDataOfATornOneIsNoDamage(t *testing.T) {
 }
 
 func TestLogFilesAreCutWhereALinkLeads(t *testing.T) {
-	s := newStore(t, newSegmentFS())
+	s := newStore(t, newSegmentFS(hardDisk{vfs.Default}))
 	defer s.close()
 	s.save(100, rand.New(rand.NewPCG(9, 9)))
 	dir, link := s.crash(), filepath.Join(t.TempDir(), "raft")

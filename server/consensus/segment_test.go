@@ -104,7 +104,7 @@ func (s *store) reopen(dir string, saved []raftpb.Entry) (*store, error) {
 	if err := cutSegments(dir); err != nil {
 		return nil, err
 	}
-	return openStore(s.tb, dir, newSegmentFS(), saved)
+	return openStore(s.tb, dir, newSegmentFS(hardDisk{vfs.Default}), saved)
 }
 
 func (s *store) mustReopen(dir string, saved []raftpb.Entry) *store {
@@ -151,7 +151,7 @@ func randomSize(rng *rand.Rand) int {
 
 func TestASegmentHasZerosAheadUntilItIsClosed(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	s := newStore(t, newSegmentFS())
+	s := newStore(t, newSegmentFS(hardDisk{vfs.Default}))
 	path := newestSegment(t, s.dir)
 	s.save(100, rng)
 	zeroed := sizeOf(t, path)
@@ -176,7 +176,7 @@ func TestASegmentHasZerosAheadUntilItIsClosed(t *testing.T) {
 
 func TestEverySavedRecordIsReadWhileTheSegmentGrows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
-	s := newStore(t, newSegmentFS())
+	s := newStore(t, newSegmentFS(hardDisk{vfs.Default}))
 	defer s.close()
 	for range 300 {
 		s.save(randomSize(rng), rng)
@@ -186,7 +186,7 @@ func TestEverySavedRecordIsReadWhileTheSegmentGrows(t *testing.T) {
 
 func TestAFullSegmentIsFollowedByAnother(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
-	s := newStore(t, newSegmentFS())
+	s := newStore(t, newSegmentFS(hardDisk{vfs.Default}))
 	defer s.close()
 	first := newestSegment(t, s.dir)
 	for newestSegment(t, s.dir) == first {
@@ -214,7 +214,7 @@ func TestAFullSegmentIsFollowedByAnother(t *testing.T) {
 }
 
 func TestOnlyLogFilesAreSegments(t *testing.T) {
-	fs := newSegmentFS()
+	fs := newSegmentFS(hardDisk{vfs.Default})
 	for name, want := range map[string]bool{"000001.log": true, "MANIFEST-000002": false, "000001.index": false, "000001.logtmp": false, "CURRENT": false} {
 		f, err := fs.Create(filepath.Join(t.TempDir(), name))
 		if err != nil {
@@ -235,7 +235,7 @@ func TestAFailedSyncIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if err := (&segment{File: w, fs: newSegmentFS()}).Sync(); err == nil {
+	if err := (&segment{mediumFile: hardFile{w}, fs: newSegmentFS(hardDisk{vfs.Default})}).Sync(); err == nil {
 		t.Error("no error")
 	}
 	if err := w.Close(); err != nil {
@@ -248,7 +248,7 @@ func BenchmarkSave(b *testing.B) {
 		for _, c := range []struct {
 			name string
 			fs   func() vfs.FS
-		}{{"plain", func() vfs.FS { return vfs.Default }}, {"zeroed", func() vfs.FS { return newSegmentFS() }}} {
+		}{{"plain", func() vfs.FS { return vfs.Default }}, {"zeroed", func() vfs.FS { return newSegmentFS(hardDisk{vfs.Default}) }}} {
 			b.Run(fmt.Sprintf("%dB/%s", size, c.name), func(b *testing.B) {
 				rng := rand.New(rand.NewPCG(7, 7))
 				s := newStore(b, c.fs())

@@ -45,7 +45,7 @@ func (c Config) hostConfig(t *transport, l *Log) config.NodeHostConfig {
 			LogDBFactory:     thriftyLogs{partReadLogs{tan.Factory}},
 			LogDB:            logDB,
 			TransportFactory: t,
-			FS:               newSegmentFS(),
+			FS:               newSegmentFS(c.medium),
 			Engine:           config.EngineConfig{ExecShards: 4, CommitShards: 4, ApplyShards: 4, SnapshotShards: 4, CloseShards: 4},
 		},
 	}
@@ -74,7 +74,13 @@ func (c Config) replicaConfig() config.Config {
 
 func startHost(c Config, hc config.NodeHostConfig) (host *dragonboat.NodeHost, err error) {
 	defer recoverStart(c, &err)
+	if err := checkHostFiles(c.raftDir()); err != nil {
+		return nil, unreadableLog(c, err)
+	}
 	if err := cutSegments(c.raftDir()); err != nil {
+		return nil, unreadableLog(c, err)
+	}
+	if err := checkManifests(c.raftDir()); err != nil {
 		return nil, unreadableLog(c, err)
 	}
 	host, err = dragonboat.NewNodeHost(hc)
