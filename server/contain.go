@@ -13,7 +13,8 @@ import (
 //
 //   - taking in: reading from the socket and decoding (containReader),
 //   - answering a read: the state is only looked at, and who holds the locks gives them back (containAnswer),
-//   - sending (containWriter).
+//   - sending, by the writer (containWriter). What the reader sends in passing (flush) is not contained: the writer would wait for
+//     its turn for ever. It is a dozen lines that look at no content.
 //
 // Everywhere else a panic ends the process: it might have left half a change in what many share, the watches, the open batch,
 // the lease, or a lock that nobody would give back. And one in the course of applying an entry must: going on would skip a part

@@ -71,9 +71,9 @@ func newSearch(h *History, onlyRecent bool) *search {
 		case op.In.Kind == Sync && op.Out.Zxid == 0: // it tells nothing
 			continue
 		}
-		c := &call{op: op, index: i, rank: -1, last: math.MaxInt, wrote: wrote(&op.In, &op.Out)}
+		c := &call{op: op, index: i, rank: -1, last: math.MaxInt, wrote: wrote(&op.In, &op.Out) || op.Out.Fate == Unknown && op.Out.Zxid != 0}
 		s.calls = append(s.calls, c)
-		if op.Out.Zxid != 0 && op.Out.Fate != Unknown {
+		if op.Out.Zxid != 0 {
 			s.ranked = append(s.ranked, c)
 		}
 	}

@@ -53,7 +53,7 @@ func (s *search) step(from *state, c *call) *state {
 	if c.rank >= 0 && c.rank != from.next {
 		return nil
 	}
-	if c.op.Out.Fate == Unknown && from.next == len(s.ranked) {
+	if c.op.Out.Fate == Unknown && c.rank < 0 && from.next == len(s.ranked) {
 		return from // never carried out, or nobody has looked since
 	}
 	next, diff := s.attempt(from, c, reapsMax)
@@ -122,7 +122,10 @@ func (s *search) carry(from *state, c *call) (*state, comparison) {
 	}
 	if op.Out.Fate == Unknown {
 		if want.Fate != Applied || len(changes) == 0 {
-			return nil, comparison{} // as good as never
+			return nil, comparison{why: "it was carried out, but changes nothing here"} // without a place: as good as never
+		}
+		if c.rank >= 0 {
+			next.next++
 		}
 		next.end(op)
 		next.tree = after

@@ -76,6 +76,7 @@ type Output struct {
 
 	// Zxid is what client.WithZxid tells, refusals included: of the transaction, if the operation changed something, else
 	// of the newest one before it, whose state it has seen. 0: not known, which costs the checks much of their strength.
+	// Of an Unknown operation: it is known from elsewhere that it was carried out as this transaction, but not what it said.
 	Zxid client.Zxid
 
 	Path     string      // Create: with the sequence number
@@ -99,6 +100,8 @@ type Operation struct {
 	Return  int64 // Never if it may still take effect
 	In      Input
 	Out     Output
+	// Write names a write whose outcome was unknown to its caller, as client.WriteID prints it: who knows the log can look there.
+	Write string
 }
 
 // Told is one event that a watch has given, or its end.

@@ -326,6 +326,43 @@ func TestBadHistories(t *testing.T) {
 	}
 }
 
+// TestSettledWrites: an unknown write whose transaction is known from elsewhere has its place, whoever has seen what.
+func TestSettledWrites(t *testing.T) {
+	settled := func(s *story) { s.call(3, 40, Never, set("/a", "2"), Output{Fate: Unknown, Zxid: 8}) }
+	for _, c := range []struct {
+		name string
+		good bool
+		tell func(*story)
+	}{
+		{"nobody has looked", true, settled},
+		{"seen behind it", true, func(s *story) {
+			settled(s)
+			s.call(1, 50, 60, get("/a"), Output{Exists: true, Zxid: 8, Data: []byte("2"), Stat: version(born(5, "0"), 8, 2, "2")})
+		}},
+		{"not seen behind it", false, func(s *story) {
+			settled(s)
+			s.call(1, 50, 60, get("/a"), Output{Exists: true, Zxid: 8, Data: []byte("1"), Stat: version(born(5, "0"), 6, 1, "1")})
+		}},
+		{"it can have changed nothing", false, func(s *story) {
+			s.call(3, 40, Never, set("/none", "2"), Output{Fate: Unknown, Zxid: 8})
+		}},
+		{"before it was asked for", false, func(s *story) {
+			settled(s)
+			s.call(1, 20, 30, get("/a"), Output{Exists: true, Zxid: 9, Data: []byte("2"), Stat: version(born(5, "0"), 8, 2, "2")})
+		}},
+		{"its transaction is another's", false, func(s *story) {
+			settled(s)
+			s.call(1, 50, 60, create("/b", "x"), created("/b", 8, "x"))
+		}},
+	} {
+		s := base()
+		c.tell(s)
+		if r := CheckHistory(&s.h, checkLimit); (len(r.Violations) == 0) != c.good || r.Undecided {
+			t.Errorf("%s: %v", c.name, r)
+		}
+	}
+}
+
 func TestTruth(t *testing.T) {
 	truth := []Change{{5, client.EventCreated, "/a"}, {6, client.EventDataChanged, "/a"}, {7, client.EventCreated, "/e"}}
 	eight := Change{8, client.EventDataChanged, "/a"}

@@ -40,6 +40,9 @@ func TestEveryBugIsCaught(t *testing.T) {
 			caught++
 		}
 	}
+	if tried == 0 {
+		t.Fatalf("no bug has a name like -planted.only %s", *only)
+	}
 	t.Logf("%d of %d planted bugs caught", caught, tried)
 }
 

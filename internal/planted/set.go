@@ -19,9 +19,8 @@ var Bugs = []Bug{
 		Name:   "skip-fsync",
 		Breaks: "an acknowledged write is on disk: the log's newest segment is written and never synced",
 		Edits: []overlay.Replacement{edit("server/consensus/segment.go",
-			`func (s *segment) Sync() error { return s.syncData() }`,
-			`func (s *segment) Sync() error { return nil }`)},
-		Suite: Suite{Package: "./server/storage", Run: "Power", Words: `lost|acknowledged`},
+			"err := s.syncData()", "err := error(nil)")},
+		Suite: Suite{Package: "./server/consensus", Run: "^TestPowerLossOfOneServer$", Words: `power lost in sync .*|acknowledged .* is lost`},
 	},
 	{
 		Name:   "forgotten-vote",
@@ -43,7 +42,7 @@ var Bugs = []Bug{
 	if seq != e.last+1 {
 		panic(`),
 		},
-		Suite: simulated(`P[123]`),
+		Suite: simulated(`\bP[123]\b`),
 	},
 	{
 		Name:   "gap-accepted",
@@ -54,7 +53,7 @@ var Bugs = []Bug{
 `, ""),
 			edit("session/sequence.go", "if seq != e.last+1 {", "if seq <= e.last {"),
 		},
-		Suite: Suite{Package: "./session", Run: "Sequence|Model", Words: `gap|order|twice|write`},
+		Suite: Suite{Package: "./session", Run: "Sequence|Model", Args: []string{"-rapid.nofailfile"}, Words: `gap|order|twice|write`},
 	},
 	{
 		Name:   "event-dropped",
@@ -66,14 +65,14 @@ var Bugs = []Bug{
 		s.firing = append(s.firing, fired{c, t})
 	}
 }`)},
-		Suite: simulated(`P6`),
+		Suite: simulated(`\bP6`),
 	},
 	{
 		Name:   "resume-off-by-one",
 		Breaks: "a persistent watch goes on exactly behind the last event: on a new connection it leaves out the next transaction",
 		Edits: []overlay.Replacement{edit("server/watch/replay.go",
 			"from := max(s.spec.Since, r.done)", "from := max(s.spec.Since, r.done)\n\t\tif r.done == 0 && s.spec.Since < now {\n\t\t\tfrom++\n\t\t}")},
-		Suite: simulated(`P6`),
+		Suite: simulated(`\bP6`),
 	},
 	{
 		Name:   "local-read",
@@ -81,14 +80,14 @@ var Bugs = []Bug{
 		Edits: []overlay.Replacement{edit("server/reader.go",
 			"if c.queue.len() == 0 && req.Level == wire.Session && len(c.out) < outHighBytes {",
 			"if c.queue.len() == 0 && len(c.out) < outHighBytes {")},
-		Suite: simulated(`P1`),
+		Suite: simulated(`\bP1\b`),
 	},
 	{
 		Name:   "barrier-of-another",
 		Breaks: "a read waits for a barrier that began behind it: one that was under way already counts for it too",
 		Edits: []overlay.Replacement{edit("server/reader.go",
 			"c.barrier.confirmed = c.barrier.armed", "c.barrier.confirmed = c.barrier.wanted")},
-		Suite: simulated(`P1`),
+		Suite: simulated(`\bP1\b`),
 	},
 	{
 		Name:   "map-order",
@@ -97,7 +96,7 @@ var Bugs = []Bug{
 			edit("session/clock.go", "	for len(a.Expired) < ExpirePerAdvance {\n		e, ok := t.deadlines.Min()",
 				"	for len(a.Expired) < 1 {\n		e, ok := t.deadlines.Min()\n		for _, other := range t.sessions {\n			if !other.attached && other.deadline <= t.clock {\n				e, ok = other, true\n				break\n			}\n		}"),
 		},
-		Suite: simulated(`P9|differ|digest`),
+		Suite: simulated(`\bP9\b|state differs`),
 	},
 	{
 		Name:   "early-expiry",
@@ -105,7 +104,7 @@ var Bugs = []Bug{
 		Edits: []overlay.Replacement{edit("session/silence.go",
 			"if due := heardAt + Mono(s.timeoutMS); due > now {", "if due := heardAt + Mono(s.timeoutMS/2); due > now {"),
 			edit("session/host.go", "due: heardAt + Mono(timeoutMS)}", "due: heardAt + Mono(timeoutMS/2)}")},
-		Suite: simulated(`P5`),
+		Suite: simulated(`\bP5\b`),
 	},
 	{
 		Name:   "clock-runs-twice",
@@ -114,7 +113,7 @@ var Bugs = []Bug{
 			edit("session/clock.go", "if from != t.clock || to <= from || from >= ClockMax {", "if to <= from || from >= ClockMax {"),
 			edit("session/clock.go", "t.clock = from + min(to-from, MaxStepMS)", "t.clock += min(to-from, MaxStepMS)"),
 		},
-		Suite: Suite{Package: "./session", Run: "Model|Script|Clock|Lease", Words: `clock|believe|expired`},
+		Suite: Suite{Package: "./session", Run: "Model|Script|Clock|Lease", Args: []string{"-rapid.nofailfile"}, Words: `clock|believe|expired`},
 	},
 	{
 		Name:   "lease-ignored",
@@ -122,28 +121,35 @@ var Bugs = []Bug{
 		Edits: []overlay.Replacement{edit("session/host.go",
 			"func (h *Host) Covered(now Mono) bool { return h.covered && now < h.coverUntil }",
 			"func (h *Host) Covered(now Mono) bool { return h.covered }")},
-		Suite: simulated(`P5`),
+		Suite: simulated(`\bP5\b`),
 	},
 	{
 		Name:   "belief-from-the-answer",
 		Breaks: "a client believes in its session no longer than the service: it counts from the answer and not from the question",
 		Edits: []overlay.Replacement{edit("session/belief.go",
 			"b.sent = request\n", "b.sent = request\n\tnow += Mono(b.timeoutMS / 2)\n")},
-		Suite: simulated(`P5`),
+		Suite: simulated(`\bP5\b`),
 	},
 	{
 		Name:   "ephemeral-left",
 		Breaks: "ephemeral nodes end with their session: of several one is left behind",
 		Edits: []overlay.Replacement{edit("znode/close.go",
 			"for _, n := range doomed {", "for _, n := range doomed[:max(1, len(doomed)-1)] {")},
-		Suite: simulated(`P[14]`),
+		Suite: simulated(`\bP(1|4)\b`),
+	},
+	{
+		Name:   "abandoned-for-ever",
+		Breaks: "a session without a client ends: its server finds it silent, and asks the others to end it only if there are more",
+		Edits: []overlay.Replacement{edit("server/pulse.go",
+			"	if len(expiries) > 0 {\n", "	if len(expiries) > 1 {\n")},
+		Suite: simulated(`P4: .* after all clients have gone`),
 	},
 	{
 		Name:   "torn-transaction",
 		Breaks: "a transaction happens as a whole or not at all: what was done before the operation that failed is kept",
 		Edits: []overlay.Replacement{edit("znode/apply.go",
 			"		if err != nil {\n			t.rollBack()\n", "		if err != nil {\n			t.keep()\n")},
-		Suite: simulated(`P1`),
+		Suite: simulated(`\bP1\b`),
 	},
 	{
 		Name:   "fence-ignored",
@@ -158,6 +164,6 @@ var Bugs = []Bug{
 		Breaks: "a sequence number is given once: it is the number of children that are there",
 		Edits: []overlay.Replacement{edit("znode/create.go",
 			"path, taken = withSuffix(op.Path, parent.created)", "path, taken = withSuffix(op.Path, parent.children)")},
-		Suite: simulated(`P(1|10)\b|somebody chose the name`),
+		Suite: simulated(`\bP(1|10)\b|somebody chose the name`),
 	},
 }

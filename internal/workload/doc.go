@@ -19,6 +19,7 @@
 // # Callers
 //
 // A worker is one session at a time and makes one call after another; now and then some at once, each by a caller of its own.
+// One in three is two or three callers all the time, which share the session and know nothing of each other.
 // A caller whose call may still take effect later gets another number, because a caller has one call at a time.
 //
 // # What became of a write

@@ -7,6 +7,17 @@ const (
 	// calls that overlap are the cost.
 	lanes = 4
 
+	// One in crowdShare workers is crowdMin to crowdMax callers, each of which makes up to crowdCalls calls before the session
+	// goes on to something else, and pauses crowdHaste times less than the others: their calls are to overlap.
+	crowdShare = 3
+	crowdMin   = 2
+	crowdMax   = 3
+	crowdCalls = 8
+	crowdHaste = 10
+
+	// restShare is how many of 1,000 steps are a rest, where there are any.
+	restShare = 12
+
 	// dialsMax is how often in a row a session may fail to be opened until the run gives up, each time after Config.Timeout.
 	// Faults that last longer than that are not what a workload can tell anything about.
 	dialsMax = 30

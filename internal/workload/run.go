@@ -42,6 +42,9 @@ type Config struct {
 	// Think is the mean pause of a client between two operations. 0: none.
 	Think time.Duration
 
+	// Rest is the mean of the times, now and then, in which a client hardly asks for anything. 0: there are none.
+	Rest time.Duration
+
 	// Calm is called once, when all operations have been made and before the watches are awaited: the caller ends his faults
 	// in it. Default: nothing.
 	Calm func()

@@ -253,6 +253,10 @@ func (w *worker) finish(ctx context.Context, mark client.Zxid) error {
 		}
 		pause(ctx, w.random, w.run.cfg.Timeout/100)
 	}
+	if w.session != nil && !w.session.upTo(mark) {
+		return fmt.Errorf("session %v lives, and in %v a watch of it has not told everything up to %v: it has been forgotten",
+			w.session.id, waitsMax*w.run.cfg.Timeout, mark)
+	}
 	for len(w.open) > 0 {
 		if err := w.ready(ctx); err != nil || w.session == nil {
 			return err

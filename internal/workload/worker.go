@@ -20,7 +20,8 @@ type worker struct {
 	draw    *draw
 	session *session // nil: none
 
-	open []pending // writes of which the service will be asked
+	crowd []*caller // who make calls at the same time all the time; none: the worker makes its calls itself
+	open  []pending // writes of which the service will be asked
 
 	mu         sync.Mutex
 	numbers    [lanes]int // of the callers; a lane is one of them
@@ -34,6 +35,9 @@ func newWorker(r *run, i int) *worker {
 	for lane := range w.numbers {
 		w.numbers[lane] = i*lanes + lane
 	}
+	if w.random.IntN(crowdShare) == 0 {
+		w.gathers()
+	}
 	return w
 }
 
@@ -41,15 +45,19 @@ func newWorker(r *run, i int) *worker {
 type plan struct {
 	in       history.Input
 	patience time.Duration
-	resolve  bool // if its outcome stays open, the service is asked later
-	shot     bool // a read that sets a one-shot watch
+	resolve  bool  // if its outcome stays open, the service is asked later
+	shot     bool  // a read that sets a one-shot watch
+	draw     *draw // remembers what the answer shows
 }
 
-func (w *worker) plan(in history.Input) plan {
-	p := plan{in: in, patience: 2 * w.run.cfg.Timeout, resolve: w.random.IntN(2) == 0}
-	if w.random.IntN(100) < 3 {
+func (w *worker) plan(in history.Input) plan { return w.planOf(w.draw, in) }
+
+// planOf is a plan of who draws.
+func (w *worker) planOf(d *draw, in history.Input) plan {
+	p := plan{in: in, patience: 2 * w.run.cfg.Timeout, resolve: d.random.IntN(2) == 0, draw: d}
+	if d.random.IntN(100) < 3 {
 		span := math.Log(float64(patienceMax) / float64(patienceMin))
-		p.patience = time.Duration(float64(patienceMin) * math.Exp(span*w.random.Float64()))
+		p.patience = time.Duration(float64(patienceMin) * math.Exp(span*d.random.Float64()))
 	}
 	return p
 }
@@ -89,6 +97,10 @@ func (w *worker) step(ctx context.Context) error {
 		return w.begin(ctx)()
 	case n < 256 && len(w.open) > 0:
 		return w.asks(ctx)
+	case n < 256+restShare && w.run.cfg.Rest > 0:
+		return w.rests(ctx)
+	case len(w.crowd) > 0:
+		return w.crowds(ctx)
 	default:
 		return w.call(ctx, 0, w.plan(w.draw.input()))
 	}
@@ -152,11 +164,16 @@ func (w *worker) call(ctx context.Context, lane int, p plan) error {
 		w.numbers[lane] += (w.run.cfg.Clients + 1) * lanes
 	}
 	w.operations = append(w.operations, op)
-	if write, ok := client.WriteOf(err); ok && fate == history.Unknown && p.resolve {
-		w.open = append(w.open, pending{write: write, at: len(w.operations) - 1})
+	if write, ok := client.WriteOf(err); ok && fate == history.Unknown {
+		w.operations[len(w.operations)-1].Write = write.String()
+		if p.resolve {
+			w.open = append(w.open, pending{write: write, at: len(w.operations) - 1})
+		}
 	}
 	s.answered(&op)
-	w.draw.note(&op)
+	if p.draw != nil {
+		p.draw.note(&op)
+	}
 	if watch != nil {
 		s.shots = append(s.shots, &shot{watch: watch, stream: history.Stream{
 			Client: op.Client, Path: p.in.Path, From: op.Out.Zxid, Kind: p.in.Kind,

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coxswain-io/coxswain/client"
@@ -36,6 +37,7 @@ type node struct {
 	id    uint64
 	clock *clock
 	srv   *server.Server // nil: it is down
+	lag   atomic.Int64   // nanoseconds for which it waits before it applies something
 }
 
 // calm is the weather without faults.
@@ -47,7 +49,7 @@ func newCluster(rng *rand.Rand, n int, tr *trace) (*cluster, error) {
 		model: modellog.New(rand.New(rand.NewPCG(rng.Uint64(), 1)), n, calm),
 		net:   newNetwork(rand.New(rand.NewPCG(rng.Uint64(), 2)), tr), trace: tr, truth: newTruth(),
 	}
-	c.truth.expired, c.truth.broken = c.noneBelieves, c.violated
+	c.truth.expires, c.truth.broken = c.noneBelieves, c.violated
 	for i := range n {
 		c.nodes = append(c.nodes, &node{id: uint64(i + 1), clock: newClock()})
 	}
@@ -83,7 +85,7 @@ func (c *cluster) start(n *node) error {
 		DiskWatermark: 1, Clock: n.clock,
 		Listen: func(_, at string) (net.Listener, error) { return c.net.listen(n.id, at), nil },
 		OpenLog: func(cfg consensus.Config, m consensus.Machine) (server.Log, error) {
-			l, err := c.model.Open(cfg, &witness{Machine: m, server: n.id, truth: c.truth, trace: c.trace})
+			l, err := c.model.Open(cfg, &witness{Machine: m, node: n, truth: c.truth, trace: c.trace})
 			if err != nil {
 				return nil, err
 			}

@@ -77,6 +77,29 @@ func TestBeliefIsLookedAt(t *testing.T) {
 	})
 }
 
+// TestWhoStaysIsFound: a session that is left behind is found out, and is over in time if it was abandoned.
+func TestWhoStaysIsFound(t *testing.T) {
+	inCluster(t, func(t *testing.T, c *cluster) {
+		cl, err := c.dial(t.Context(), 0, client.Config{SessionTimeout: sessionTimeout})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := cl.Create(t.Context(), "/mine", nil, client.Ephemeral()); err != nil {
+			t.Fatal(err)
+		}
+		r := &run{cluster: c, result: new(Result)}
+		if err := r.empties(); err == nil || !strings.HasPrefix(err.Error(), "P4: ") || !strings.Contains(err.Error(), "/mine") {
+			t.Errorf("with a client that stays: %v", err)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = cl.Close(gone) // says that the session was not closed
+		if err := r.empties(); err != nil {
+			t.Errorf("after it has left without a word: %v", err)
+		}
+	})
+}
+
 // TestNoMajority: what comes back without a majority is found out.
 func TestNoMajority(t *testing.T) {
 	inCluster(t, func(t *testing.T, c *cluster) {

@@ -7,7 +7,7 @@
 //	     ▼                 stalls        ▲   ▲                        ▼ entries, before each server applies them
 //	 history                nemesis ─────┘   └ clock: drift, leaps   truth: a replica of its own
 //	     │                                                            │ changes, ends of sessions, digest
-//	     └──────────▶ history.Check, history.CheckTruth ◀─────────────┘
+//	     └──────────▶ history.CheckHistory, history.CheckTruth ◀─────────────┘
 //
 // A run ends with good weather: a write must succeed soon, all servers must come to the state of the truth, which must be that
 // of a replay of the log from empty and of a snapshot and the rest. Everything must have ended when it returns.

@@ -11,6 +11,7 @@ const (
 	restart                 // a server is drained, stopped and started
 	pause                   // a server stands still
 	isolation               // a server is cut off from the others, its clients are not
+	exile                   // so is one, until the others have ended the sessions of all who stayed with it
 	oneWay                  // the log's messages from one server to another, or all to one, are lost
 	noClients               // a server is cut off from its clients, not from the others
 	silence                 // a client hears and is heard by nobody; often for longer than its timeout
@@ -24,12 +25,13 @@ const (
 	slowWire                // clients' bytes are slow
 	drift                   // a server's clock runs too fast or too slow
 	leap                    // a server's clock jumps forward, as after a suspension
+	lag                     // a server learns late what was decided, or is slow to carry it out
 	faultKinds
 )
 
 var faultNames = [faultKinds]string{
-	"crash", "blackout", "restart", "pause", "isolation", "one way", "no clients", "silence", "half deaf", "reset", "deposition",
-	"transfer", "storm", "snapshot", "bad log", "slow wire", "drift", "leap",
+	"crash", "blackout", "restart", "pause", "isolation", "exile", "one way", "no clients", "silence", "half deaf", "reset", "deposition",
+	"transfer", "storm", "snapshot", "bad log", "slow wire", "drift", "leap", "lag",
 }
 
 // attack makes a fault.
@@ -62,6 +64,8 @@ func (m *nemesis) inflict(kind fault) {
 		m.pause(n, lasts)
 	case isolation:
 		m.block(lasts, append(m.ways(0, n.id), m.ways(n.id, 0)...)...)
+	case exile:
+		m.exile(n)
 	case oneWay:
 		from := m.node().id
 		if m.rng.IntN(2) == 0 {
@@ -103,6 +107,30 @@ func (m *nemesis) inflict(kind fault) {
 		n.clock.setRate(1 + driftMax*(2*m.rng.Float64()-1))
 	case leap:
 		n.clock.step(m.about(2 * sessionTimeout))
+	case lag:
+		if m.rng.IntN(3) == 0 {
+			n.lag.Store(int64(m.about(lagMean)))
+		} else {
+			m.c.model.Late(n.id, lateTimes)
+		}
+		m.later(2*lasts, func() {
+			n.lag.Store(0)
+			m.c.model.Late(n.id, 0)
+		})
+	}
+}
+
+// exile cuts a server off for longer than the others can wait for it: then all sessions are over that nobody has taken elsewhere.
+// Half of the times nothing else goes wrong meanwhile, which could make its clients leave.
+func (m *nemesis) exile(n *node) {
+	if time.Now().Before(m.exiled) {
+		return // of three servers, two that are cut off are a cluster that stands still
+	}
+	lasts := exileMin + m.about(faultLasts)
+	m.exiled = time.Now().Add(lasts)
+	m.block(lasts, append(m.ways(0, n.id), m.ways(n.id, 0)...)...)
+	if m.rng.IntN(2) == 0 {
+		m.quietUntil = m.exiled
 	}
 }
 

@@ -18,6 +18,9 @@ type nemesis struct {
 	stalls  map[path]int
 	counts  [faultKinds]int
 	err     error // a server could not be started
+
+	exiled     time.Time // until when a server is cut off
+	quietUntil time.Time // until when there are no further faults
 }
 
 // repair is what ends a fault.
@@ -44,6 +47,9 @@ func (m *nemesis) run(ctx context.Context) {
 			if at.Equal(next) {
 				m.attack()
 				next = time.Now().Add(m.about(faultEvery))
+				if next.Before(m.quietUntil) {
+					next = m.quietUntil
+				}
 			} else {
 				m.mendNext()
 			}
@@ -63,6 +69,8 @@ func (m *nemesis) heal() {
 	m.c.net.setDelay(wireDelay)
 	for _, n := range m.c.nodes {
 		n.clock.setRate(1)
+		n.lag.Store(0)
+		m.c.model.Late(n.id, 0)
 		if n.srv == nil {
 			m.start(n)
 		}

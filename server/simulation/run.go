@@ -32,7 +32,11 @@ type Config struct {
 type Result struct {
 	Operations, Unknowns int
 	Uses                 int  // of what locks protect
-	Undecided            bool // the search for a linear order was given up
+	Settled              bool // the search for a linear order needed the fates that the truth knows
+	Undecided            bool // it was given up all the same
+	Streams, Shots       int  // watches that were judged, persistent and for once
+	Told, Gaps           int  // events that were, and gaps that were told in their place
+	Sessions, Expired    int  // of clients; ended by the service
 	Virtual              time.Duration
 	Faults               map[string]int
 	Events               int    // of the trace
@@ -93,9 +97,13 @@ func (r *run) all() {
 		r.result.Trace, r.result.Events = tr.end()
 	}()
 	r.work()
+	if err := r.empties(); err != nil {
+		r.wrong(err)
+	}
 	if err := r.converge(); err != nil {
 		r.wrong(err)
 	}
+	r.result.Sessions, r.result.Expired = r.cluster.truth.sessions()
 }
 
 // work lets the clients work under faults, and heals.
@@ -103,16 +111,20 @@ func (r *run) work() {
 	r.nemesis = newNemesis(rand.New(rand.NewPCG(r.rng.Uint64(), 0)), r.cluster, r.clients+1)
 	ctx, stop := context.WithCancel(context.Background())
 	var faults sync.WaitGroup
-	faults.Go(func() { r.nemesis.run(ctx) })
 	cfg := workload.Config{
 		Seed: r.cfg.Seed, Clients: r.clients, Operations: r.cfg.Operations, Dial: r.cluster.dial,
-		Now: func() int64 { return int64(time.Since(r.start)) }, Timeout: sessionTimeout, Think: thinkMean,
+		Now: func() int64 { return int64(time.Since(r.start)) }, Timeout: sessionTimeout, Think: thinkMean, Rest: restMean,
 		Calm: func() {
 			stop()
 			faults.Wait()
 			r.recovers()
 		},
 	}
+	if r.rng.IntN(denseRuns) == 0 {
+		cfg.Think, cfg.Rest = cfg.Think/denseTimes, 0
+		r.cluster.model.Late(r.nemesis.node().id, lateTimes)
+	}
+	faults.Go(func() { r.nemesis.run(ctx) })
 	var err error
 	if r.locks {
 		cfg.Operations /= lockShare
@@ -148,6 +160,21 @@ func (r *run) recovers() {
 	}
 	if err != nil {
 		r.wrong(fmt.Errorf("P12: %v after all faults have ended a write does not succeed: %w", time.Since(begun), err))
+	}
+}
+
+// empties is P4: when all clients have gone, no session is left soon, and nothing that belongs to one.
+func (r *run) empties() error {
+	for deadline := time.Now().Add(emptyWithin); ; time.Sleep(convergeEvery) {
+		sessions, ephemerals := r.cluster.truth.left()
+		switch {
+		case sessions == 0 && len(ephemerals) > 0:
+			return fmt.Errorf("P4: no session is left, but these are: %q", ephemerals)
+		case sessions == 0:
+			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("P4: %v after all clients have gone %d sessions live, with %q", emptyWithin, sessions, ephemerals)
+		}
 	}
 }
 
@@ -210,7 +237,24 @@ func (r *run) judge() {
 		}
 	}
 	report := history.CheckHistory(r.history, checkWithin)
+	if report.Err() == nil { // and with the fates that the truth knows, which leave less to be chosen
+		r.result.Settled = report.Undecided
+		report = history.CheckHistory(r.cluster.truth.fates.settle(r.history), checkWithin)
+	}
 	r.result.Undecided = report.Undecided
+	r.result.Told = report.Events
+	for i := range r.history.Streams {
+		if r.history.Streams[i].Persistent {
+			r.result.Streams++
+			for _, told := range r.history.Streams[i].Told {
+				if told.Event.Type == client.EventGap {
+					r.result.Gaps++
+				}
+			}
+		} else {
+			r.result.Shots++
+		}
+	}
 	ours := slices.DeleteFunc(r.changes, func(c history.Change) bool { return c.Path == healthyPath })
 	for _, v := range append(report.Violations, history.CheckTruth(r.history, ours)...) {
 		r.wrong(v)

@@ -67,6 +67,12 @@ func TestHistories(t *testing.T) {
 		}
 	})
 	t.Log(sum)
+	if sum.gaveUp > 0 {
+		t.Errorf("%d histories are undecided: they may be wrong", sum.gaveUp)
+	}
+	if sum.sum.Operations == 0 && sum.sum.Uses == 0 {
+		t.Error("nothing was done")
+	}
 }
 
 // runHere makes a run in this process.
@@ -122,9 +128,11 @@ type tally struct {
 	mu sync.Mutex
 
 	// Guarded by mu.
-	runs, operations, unknowns, uses, undecided int
-	virtual                                     time.Duration
-	faults                                      map[string]int
+	runs    int
+	sum     Result // but for what belongs to one run
+	settled int
+	gaveUp  int
+	faults  map[string]int
 }
 
 // add returns how many there are.
@@ -132,13 +140,22 @@ func (s *tally) add(r *Result) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runs++
-	s.operations += r.Operations
-	s.unknowns += r.Unknowns
-	s.uses += r.Uses
-	if r.Undecided {
-		s.undecided++
+	s.sum.Operations += r.Operations
+	s.sum.Unknowns += r.Unknowns
+	s.sum.Uses += r.Uses
+	s.sum.Streams += r.Streams
+	s.sum.Shots += r.Shots
+	s.sum.Told += r.Told
+	s.sum.Gaps += r.Gaps
+	s.sum.Sessions += r.Sessions
+	s.sum.Expired += r.Expired
+	s.sum.Virtual += r.Virtual
+	if r.Settled {
+		s.settled++
 	}
-	s.virtual += r.Virtual
+	if r.Undecided {
+		s.gaveUp++
+	}
 	for kind, n := range r.Faults {
 		s.faults[kind] += n
 	}
@@ -152,6 +169,8 @@ func (s *tally) String() string {
 	for _, kind := range slices.Sorted(maps.Keys(s.faults)) {
 		faults = append(faults, fmt.Sprintf("%s %d", kind, s.faults[kind]))
 	}
-	return fmt.Sprintf("%d runs, %d operations, %d unknown, %d uses of locks, %v of virtual time, %d undecided; %s",
-		s.runs, s.operations, s.unknowns, s.uses, s.virtual.Round(time.Second), s.undecided, strings.Join(faults, ", "))
+	return fmt.Sprintf("%d runs, %d operations, %d unknown, %d uses of locks, %d persistent and %d one-shot watches, %d events, %d gaps, "+
+		"%d sessions, %d of them expired, %v of virtual time, %d settled by the log, %d undecided; %s",
+		s.runs, s.sum.Operations, s.sum.Unknowns, s.sum.Uses, s.sum.Streams, s.sum.Shots, s.sum.Told, s.sum.Gaps,
+		s.sum.Sessions, s.sum.Expired, s.sum.Virtual.Round(time.Second), s.settled, s.gaveUp, strings.Join(faults, ", "))
 }

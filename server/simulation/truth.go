@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/coxswain-io/coxswain/client"
 	"github.com/coxswain-io/coxswain/internal/history"
@@ -20,8 +22,8 @@ import (
 // before that server shows it to anybody. So it knows at each moment what the service has decided, and what clients may still
 // believe.
 type truth struct {
-	// expired is called, under mu, for each session whose end nobody has asked for.
-	expired func(id session.ID, zxid znode.Zxid)
+	// expires is called, under mu, for each session whose end nobody has asked for.
+	expires func(id session.ID, zxid znode.Zxid)
 	// broken is called, under mu, when two servers apply different entries at one place.
 	broken func(error)
 
@@ -30,12 +32,16 @@ type truth struct {
 	last    uint64            // index of the newest entry
 	entries map[uint64]uint64 // hashes by index
 	changes []history.Change
+	fates   fates
+	expired int // sessions whose end nobody has asked for
 }
 
 // hashSeed is the same for all runs of a process: the hashes are compared with each other alone.
 var hashSeed = maphash.MakeSeed()
 
-func newTruth() *truth { return &truth{st: state.New(), entries: map[uint64]uint64{}} }
+func newTruth() *truth {
+	return &truth{st: state.New(), entries: map[uint64]uint64{}, fates: newFates()}
+}
 
 // see takes an entry that a server is about to apply.
 func (t *truth) see(server uint64, e consensus.Entry) {
@@ -64,6 +70,7 @@ func (t *truth) apply(cmd []byte) {
 		for i := range effects {
 			asked = asked || effects[i].Kind == state.Replied
 		}
+		t.fates.note(t.st.Sessions(), effects)
 		for i := range effects {
 			switch e := &effects[i]; e.Kind {
 			case state.Changed:
@@ -72,7 +79,8 @@ func (t *truth) apply(cmd []byte) {
 				}
 			case state.Ended:
 				if e.Code == wire.CodeSessionExpired && !asked {
-					t.expired(e.Session, e.Zxid)
+					t.expired++
+					t.expires(e.Session, e.Zxid)
 				}
 			case state.Diverged:
 				t.broken(fmt.Errorf("P9: %s", e.Detail))
@@ -93,6 +101,33 @@ func (t *truth) all() (changes []history.Change, entries int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.changes, len(t.entries)
+}
+
+// sessions returns how many sessions are over, and how many of them expired.
+func (t *truth) sessions() (over, expired int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.fates.ends), t.expired
+}
+
+// left returns what still is in the tables: sessions, and nodes that belong to one.
+func (t *truth) left() (sessions int, ephemerals []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tree := t.st.Tree()
+	below := []string{"/"}
+	for len(below) > 0 {
+		path := below[0]
+		below = below[1:]
+		if n := tree.Get(path); n != nil && n.Kind() == znode.Ephemeral {
+			ephemerals = append(ephemerals, path)
+		}
+		tree.Children(path, "", func(name string, _ *znode.Node) bool {
+			below = append(below, strings.TrimSuffix(path, "/")+"/"+name)
+			return true
+		})
+	}
+	return t.st.Sessions().Len(), ephemerals
 }
 
 // replay applies all entries to an empty state, and those behind the first cut of them to a state that was written and read as
@@ -127,22 +162,25 @@ func replay(entries []consensus.Entry, cut int) (whole, restored uint64, err err
 // witness stands between the log and a server, and shows truth what the server applies.
 type witness struct {
 	consensus.Machine
-	server uint64
-	truth  *truth
-	trace  *trace
+	node  *node
+	truth *truth
+	trace *trace
 }
 
 // Apply implements consensus.Machine.
 func (w *witness) Apply(entries []consensus.Entry) {
+	if late := w.node.lag.Load(); late > 0 {
+		time.Sleep(time.Duration(late))
+	}
 	for _, e := range entries {
-		w.trace.add("apply", e.Cmd, w.server, e.Index)
-		w.truth.see(w.server, e)
+		w.trace.add("apply", e.Cmd, w.node.id, e.Index)
+		w.truth.see(w.node.id, e)
 	}
 	w.Machine.Apply(entries)
 }
 
 // Recover implements consensus.Machine.
 func (w *witness) Recover(r io.Reader) error {
-	w.trace.note("recover", w.server)
+	w.trace.note("recover", w.node.id)
 	return w.Machine.Recover(r)
 }

@@ -54,7 +54,7 @@ func TestTruthTellsExpiries(t *testing.T) {
 	var told []session.ID
 	truth := newTruth()
 	truth.broken = func(err error) { t.Error(err) }
-	truth.expired = func(id session.ID, _ znode.Zxid) { told = append(told, id) }
+	truth.expires = func(id session.ID, _ znode.Zxid) { told = append(told, id) }
 	var end state.Batch
 	end.Expire(1, 1)
 	end.Expire(7, 1) // there is none

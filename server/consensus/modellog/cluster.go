@@ -72,6 +72,7 @@ type replica struct {
 	tape     tape
 	snapshot *snapshot
 	paused   bool
+	late     int      // how many times longer what is sent to it takes; 0: no longer
 	held     []func() // messages and timers that wait for Resume
 	running  *Log     // nil: down
 }

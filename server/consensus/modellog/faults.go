@@ -26,6 +26,14 @@ func (c *Cluster) Heal() {
 	clear(c.blocked)
 }
 
+// Late makes everything that other replicas send to one take several times as long from now on; 0 ends that. So it learns late
+// what the others have decided long ago, and is told things in another order than they have happened in.
+func (c *Cluster) Late(replica uint64, times int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.replicas[replica-1].late = times
+}
+
 // Pause stops a replica where it is: it neither sends nor takes nor applies, and its timers stand. What is sent to it waits.
 // Whoever calls it is not stopped.
 func (c *Cluster) Pause(replica uint64) {

@@ -37,6 +37,8 @@ func (l *Log) send(to uint64, take func(*Log)) {
 		delay := c.rates.Delay
 		if to == from.id {
 			delay /= ownShare
+		} else if times := c.replicas[to-1].late; times > 0 {
+			delay *= time.Duration(times)
 		}
 		time.AfterFunc(about(from.rng, delay), func() {
 			c.mu.Lock()
