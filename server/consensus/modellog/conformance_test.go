@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/coxswain-io/coxswain/internal/ports"
+	"github.com/coxswain-io/coxswain/server"
 	"github.com/coxswain-io/coxswain/server/consensus"
 )
 
@@ -193,7 +194,7 @@ func TestTheRealLogKeepsThePromises(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &party{t: t, ctx: ctx, open: func(cfg consensus.Config, m consensus.Machine) (promised, error) { return consensus.Open(cfg, m) }}
+		p := &party{t: t, ctx: ctx, open: func(cfg consensus.Config, m consensus.Machine) (server.Log, error) { return consensus.Open(cfg, m) }}
 		for id := uint64(1); id <= 3; id++ {
 			p.cfg[id] = consensus.Config{
 				DataDir: filepath.Join(t.TempDir(), fmt.Sprint(id)), ReplicaID: id, RaftAddr: free[id-1],
@@ -211,7 +212,7 @@ func TestTheModelKeepsThePromises(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			c := New(rand.New(rand.NewPCG(*flagSeed, 1)), 3, Rates{Drop: 0.05, Duplicate: 0.05, SnapshotEntries: snapshotEvery})
-			p := &party{t: t, ctx: ctx, open: func(cfg consensus.Config, m consensus.Machine) (promised, error) { return c.Open(cfg, m) }}
+			p := &party{t: t, ctx: ctx, open: func(cfg consensus.Config, m consensus.Machine) (server.Log, error) { return c.Open(cfg, m) }}
 			for id := uint64(1); id <= 3; id++ {
 				p.cfg[id] = consensus.Config{ReplicaID: id, Members: map[uint64]string{1: "a:1", 2: "b:1", 3: "c:1"}}
 			}

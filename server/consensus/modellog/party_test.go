@@ -3,30 +3,13 @@ package modellog
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"sync"
 	"testing"
 
+	"github.com/coxswain-io/coxswain/server"
 	"github.com/coxswain-io/coxswain/server/consensus"
 )
-
-// promised is what a log promises, whichever it is.
-type promised interface {
-	Submit(ctx context.Context, cmd []byte) error
-	Barrier(w consensus.Waiter)
-	Ready(ctx context.Context) error
-	Boot() uint64
-	Leader() (replica, term uint64, known bool)
-	IsLeader() bool
-	Status() consensus.Status
-	TransferLeadership(ctx context.Context) error
-	TransferLeadershipTo(ctx context.Context, to uint64) error
-	AddMember(ctx context.Context, id uint64, raftAddr string) error
-	RemoveMember(ctx context.Context, id uint64) error
-	WriteMetrics(w io.Writer)
-	Close() error
-}
 
 // snapshotEvery is the number of entries between snapshots in these tests.
 const snapshotEvery = 20
@@ -35,9 +18,9 @@ const snapshotEvery = 20
 type party struct {
 	t      *testing.T
 	ctx    context.Context // ends a test that hangs
-	open   func(cfg consensus.Config, m consensus.Machine) (promised, error)
+	open   func(cfg consensus.Config, m consensus.Machine) (server.Log, error)
 	cfg    [4]consensus.Config
-	logs   [4]promised // nil: closed
+	logs   [4]server.Log // nil: closed
 	states [4]*ledger
 }
 
