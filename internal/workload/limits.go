@@ -29,6 +29,11 @@ const (
 	streamsMax = 3
 	shotsMax   = 8
 
+	// watchfulShotsMax and watchfulShare are for runs that are Watchful: as many one-shot watches as a session may then have,
+	// and how many of a hundred operations set one.
+	watchfulShotsMax = 48
+	watchfulShare    = 70
+
 	// strayMax is how many sequential nodes a worker remembers, to delete them.
 	strayMax = 16
 

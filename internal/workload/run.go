@@ -45,6 +45,9 @@ type Config struct {
 	// Rest is the mean of the times, now and then, in which a client hardly asks for anything. 0: there are none.
 	Rest time.Duration
 
+	// Watchful makes most operations reads that set a one-shot watch.
+	Watchful bool
+
 	// Calm is called once, when all operations have been made and before the watches are awaited: the caller ends his faults
 	// in it. Default: nothing.
 	Calm func()

@@ -16,7 +16,11 @@ type shot struct {
 // shoots makes a read that sets a one-shot watch.
 func (w *worker) shoots(ctx context.Context) error {
 	p := w.plan(w.draw.read())
-	p.shot = len(w.session.shots) < shotsMax
+	most := shotsMax
+	if w.run.cfg.Watchful {
+		most = watchfulShotsMax
+	}
+	p.shot = len(w.session.shots) < most
 	return w.call(ctx, 0, p)
 }
 

@@ -80,6 +80,9 @@ func (w *worker) work(ctx context.Context) error {
 
 // step does one thing.
 func (w *worker) step(ctx context.Context) error {
+	if w.run.cfg.Watchful && w.random.IntN(100) < watchfulShare {
+		return w.shoots(ctx)
+	}
 	switch n := w.random.IntN(1000); {
 	case n < 9:
 		return w.closes(ctx)

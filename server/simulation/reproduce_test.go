@@ -71,7 +71,8 @@ func traceOf(t *testing.T, program string, seed uint64) string {
 // single runs one seed in a process of its own, whose addresses owe nothing to other runs, nor to what the environment holds.
 func single(ctx context.Context, program string, seed uint64) (string, error) {
 	args := []string{"-test.run", "^TestHistories$", "-test.v",
-		"-simulation.runs", "1", "-simulation.seed", fmt.Sprint(seed), "-simulation.operations", fmt.Sprint(*operations)}
+		"-simulation.runs", "1", "-simulation.seed", fmt.Sprint(seed), "-simulation.operations", fmt.Sprint(*operations),
+		fmt.Sprintf("-simulation.watchful=%t", *watchful)}
 	if *traceFile != "" {
 		args = append(args, "-simulation.trace", *traceFile)
 	}

@@ -25,6 +25,7 @@ import (
 type Config struct {
 	Seed       uint64
 	Operations int       // about
+	Watchful   bool      // most operations set watches
 	Trace      io.Writer // nil, or where everything that happens is written down, one line each
 }
 
@@ -114,6 +115,7 @@ func (r *run) work() {
 	cfg := workload.Config{
 		Seed: r.cfg.Seed, Clients: r.clients, Operations: r.cfg.Operations, Dial: r.cluster.dial,
 		Now: func() int64 { return int64(time.Since(r.start)) }, Timeout: sessionTimeout, Think: thinkMean, Rest: restMean,
+		Watchful: r.cfg.Watchful,
 		Calm: func() {
 			stop()
 			faults.Wait()

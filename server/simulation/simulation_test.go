@@ -20,6 +20,7 @@ var (
 	runs       = flag.Int("simulation.runs", 5, "how many clusters TestHistories runs")
 	seed       = flag.Uint64("simulation.seed", 0, "seed of the first run, the next have the following ones (0: at random)")
 	operations = flag.Int("simulation.operations", 200, "operations of each run, about")
+	watchful   = flag.Bool("simulation.watchful", false, "most operations set watches")
 	traceFile  = flag.String("simulation.trace", "", "write down everything that happens, into this `file`")
 )
 
@@ -37,8 +38,8 @@ func repeat(seed uint64) string {
 	if Deterministic {
 		overlay = `-tags deterministic -overlay "$(go run ./internal/overlay/make deterministic)" `
 	}
-	return fmt.Sprintf("go test %s./server/simulation -run TestHistories -args -simulation.runs 1 -simulation.seed %d -simulation.operations %d",
-		overlay, seed, *operations)
+	return fmt.Sprintf("go test %s./server/simulation -run TestHistories -args -simulation.runs 1 -simulation.seed %d -simulation.operations %d -simulation.watchful=%t",
+		overlay, seed, *operations, *watchful)
 }
 
 // TestHistories runs clusters and checks what their clients have seen. A deterministic build makes each run in a process of its
@@ -77,7 +78,7 @@ func TestHistories(t *testing.T) {
 
 // runHere makes a run in this process.
 func runHere(t *testing.T, seed uint64) *Result {
-	cfg := Config{Seed: seed, Operations: *operations}
+	cfg := Config{Seed: seed, Operations: *operations, Watchful: *watchful}
 	if *traceFile != "" {
 		f, err := os.Create(*traceFile)
 		if err != nil {
