@@ -339,6 +339,18 @@ func TestADamagedSnapshotIsRefused(t *testing.T) {
 			refusedFor(t, n.open(), ReasonSnapshot, path, "damaged", "bring the data directory back")
 		})
 	}
+	// As after a crash right after the snapshot was recorded: the log knows of it, and it has its flag still.
+	flag := filepath.Join(filepath.Dir(path), snapshotFlag)
+	if err := os.WriteFile(flag, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, flip(snapshotHeaderBytes)(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refusedFor(t, n.open(), ReasonLog, path, "damaged", "remove this server from the cluster")
+	if err := os.Remove(flag); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, good, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -430,10 +442,10 @@ func TestALogThatHasForgottenItsSnapshotIsRefused(t *testing.T) {
 	if err := disk.db.SaveBootstrapInfo(shardID, 1, raftpb.Bootstrap{Addresses: n.cfg.Members}); err != nil {
 		t.Fatal(err)
 	}
-	if err := checkKnowsSnapshot(disk.db, dir); err == nil {
+	if err := checkKnowsSnapshot(disk.db, dir, dir); err == nil {
 		t.Error("a log that knows of no snapshot was accepted beside one")
 	}
-	if err := checkKnowsSnapshot(disk.db, t.TempDir()); err != nil {
+	if err := checkKnowsSnapshot(disk.db, t.TempDir(), dir); err != nil {
 		t.Errorf("without a snapshot: %v", err)
 	}
 }

@@ -22,7 +22,7 @@ func (f thriftyLogs) Create(host config.NodeHostConfig, busy config.LogDBCallbac
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKnowsSnapshot(db, host.NodeHostDir); err != nil {
+	if err := checkKnowsSnapshot(db, host.NodeHostDir, dirs[0]); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	log := newThriftyLog(db)
@@ -32,10 +32,11 @@ func (f thriftyLogs) Create(host config.NodeHostConfig, busy config.LogDBCallbac
 
 // checkKnowsSnapshot refuses a log that does not know of the newest snapshot below raftDir. A snapshot without a flag was
 // recorded in the log before, see snapshotFlag; a log that has lost the record has lost all behind it too, and Dragonboat
-// would remove the snapshot.
-func checkKnowsSnapshot(db raftio.ILogDB, raftDir string) error {
+// would remove the snapshot. One that the log knows of and that still has its flag was not checked before, and is now, because
+// a start will use it.
+func checkKnowsSnapshot(db raftio.ILogDB, raftDir, home string) error {
 	path, err := newestSnapshot(raftDir)
-	if err != nil || path == "" {
+	if err != nil {
 		return err
 	}
 	replicas, err := db.ListNodeInfo()
@@ -47,8 +48,15 @@ func checkKnowsSnapshot(db raftio.ILogDB, raftDir string) error {
 		if err != nil {
 			return err
 		}
-		if name := fmt.Sprintf("snapshot-%016X.gbsnap", known.Index); name < filepath.Base(path) {
+		name := fmt.Sprintf("snapshot-%016X.gbsnap", known.Index)
+		switch {
+		case path != "" && name < filepath.Base(path):
 			return fmt.Errorf("a log file is damaged: the log does not know of the snapshot %s", path)
+		case known.Index > 0 && known.Filepath != "" && (path == "" || name > filepath.Base(path)):
+			file := moved(known.Filepath, home)
+			if err := checkSnapshotFile(file); err != nil {
+				return damagedSnapshot(file, err)
+			}
 		}
 	}
 	return nil
