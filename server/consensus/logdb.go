@@ -3,6 +3,7 @@ package consensus
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -52,8 +53,11 @@ func checkKnowsSnapshot(db raftio.ILogDB, raftDir, home string) error {
 		switch {
 		case path != "" && name < filepath.Base(path):
 			return fmt.Errorf("a log file is damaged: the log does not know of the snapshot %s", path)
-		case known.Index > 0 && known.Filepath != "" && (path == "" || name > filepath.Base(path)):
+		case known.Index > 0 && known.Filepath != "":
 			file := moved(known.Filepath, home)
+			if _, err := os.Lstat(filepath.Join(filepath.Dir(file), snapshotFlag)); err != nil {
+				continue // without a flag it was checked
+			}
 			if err := checkSnapshotFile(file); err != nil {
 				return damagedSnapshot(file, err)
 			}
